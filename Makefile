@@ -1,0 +1,31 @@
+# The project's commands. Each sets up what it needs; `python3 -m dev --help` tells more.
+PYTHON ?= python3
+
+.PHONY: help demo serve test lint bench messages stop clean
+
+help:
+	@$(PYTHON) -m dev --help
+
+demo:  ## a real Saleor with the plugin, a shopper's journey, then keep serving (ONCE=1: exit)
+	@$(PYTHON) -m dev demo
+
+serve:  ## the same without the journey
+	@$(PYTHON) -m dev serve
+
+test:  ## every test (K=<expression>: a part)
+	@$(PYTHON) -m dev test
+
+lint:  ## ruff, mypy, import contracts, migrations
+	@$(PYTHON) -m dev lint
+
+bench:  ## speed, as ratios
+	@$(PYTHON) -m dev bench
+
+messages:  ## update the catalogues of the mails' texts
+	@$(PYTHON) -m dev messages
+
+migrations:  ## write migrations for changed models
+	@$(PYTHON) -m dev migrations
+
+clean:  ## remove build/ (the cache outside stays)
+	@rm -rf build

@@ -1,0 +1,203 @@
+"""Tests, lint and benchmarks."""
+
+import os
+from pathlib import Path
+from typing import Dict, List, Optional, Tuple
+
+from dev import postgres as pg
+from dev.console import Trouble, attached, say, step
+from dev.places import BUILD, REPO, SALEOR_VERSION
+from dev.setup import (
+    Environment,
+    SaleorMissing,
+    announce,
+    engine_only,
+    python_environment,
+    with_saleor,
+)
+
+ENGINE_TEMPLATE = "loyalty_engine"
+PYTEST_NOTHING_COLLECTED = 5
+
+
+def environment_or_engine() -> Tuple[Environment, Optional[str]]:
+    """Return the best environment to be had, and why it has no Saleor if it has none."""
+    try:
+        return with_saleor(), None
+    except SaleorMissing as missing:
+        return engine_only(), str(missing)
+
+
+def test() -> int:
+    """Run the suites: the engine's, Saleor's, the journeys; K narrows them (pytest -k)."""
+    environment, missing = environment_or_engine()
+    announce(environment)
+    results: Dict[str, int] = {}
+    with pg.server() as postgres:
+        results["engine"] = _engine_suite(environment, postgres)
+        if missing is None:
+            results["saleor"] = _saleor_suite(environment, postgres)
+            results["journeys"] = _journeys(environment)
+    say()
+    for suite, code in results.items():
+        verdict = "passed" if code == 0 else "FAILED"
+        if code == PYTEST_NOTHING_COLLECTED:
+            verdict = "nothing selected"
+        say(f"{suite:10} {verdict}")
+    if missing is not None:
+        bar = "!" * 88
+        say(f"\n{bar}\nTHE SALEOR SUITE AND THE JOURNEYS DID NOT RUN.\n{missing}\n{bar}")
+    narrowed = bool(os.environ.get("K"))
+    bad = [
+        code
+        for code in results.values()
+        if code != 0 and not (narrowed and code == PYTEST_NOTHING_COLLECTED)
+    ]
+    return 1 if bad else 0
+
+
+def _pytest(
+    environment: Environment, arguments: List[str], *, settings: str, variables: Dict[str, str]
+) -> int:
+    selected = ["-k", os.environ["K"]] if os.environ.get("K") else []
+    return attached(
+        [str(environment.python), "-m", "pytest", *arguments, *selected],
+        env={
+            **python_environment(environment),
+            "DJANGO_SETTINGS_MODULE": settings,
+            **variables,
+        },
+        cwd=REPO,
+    )
+
+
+def _engine_suite(environment: Environment, postgres: pg.Server) -> int:
+    say("\n== the engine: plain Django on a real PostgreSQL, no Saleor ==")
+    coverage = [] if os.environ.get("K") else ["--cov", "--cov-config=setup.cfg", "--cov-report="]
+    coverage += [] if os.environ.get("K") else ["--cov-report=term:skip-covered"]
+    return _pytest(
+        environment,
+        ["tests", "--ignore=tests/saleor", "--ignore=tests/journeys", *coverage],
+        settings="tests.settings",
+        variables={"DATABASE_URL": postgres.database_url("postgres")},
+    )
+
+
+def _saleor_suite(environment: Environment, postgres: pg.Server) -> int:
+    say(f"\n== inside Saleor {SALEOR_VERSION}, with its own fixtures ==")
+    template = pg.with_our_tables(
+        postgres, environment, pg.migrated_template(postgres, environment)
+    )
+    return _pytest(
+        environment,
+        ["tests/saleor"],
+        settings="tests.saleor.settings",
+        variables={
+            "DATABASE_URL": postgres.database_url("loyalty"),
+            "LOYALTY_TEST_TEMPLATE": template,
+            "LOYALTY_NO_SKIPS": "1",
+            "EMAIL_URL": "console://",
+            "SECRET_KEY": "not-a-secret",
+        },
+    )
+
+
+def _journeys(environment: Environment) -> int:
+    from dev.shop import running_shop
+
+    say("\n== journeys over HTTP against a running shop ==")
+    with running_shop(log_name="journeys") as shop:
+        return _pytest(
+            environment,
+            ["tests/journeys"],
+            settings="tests.settings",
+            variables={**shop.variables(), "LOYALTY_NO_SKIPS": "1"},
+        )
+
+
+def lint() -> int:
+    """Run all static checks; the first that fails is shown with its output."""
+    environment, missing = environment_or_engine()
+    announce(environment)
+    env = python_environment(environment)
+    engine_env = {**env, "DJANGO_SETTINGS_MODULE": "tests.settings"}
+    contracts = "import sys; from importlinter.cli import lint_imports_command as c; sys.exit(c())"
+    checks: List[Tuple[str, List[str], Dict[str, str]]] = [
+        ("ruff check", [environment.tool("ruff"), "check", "."], env),
+        ("ruff format", [environment.tool("ruff"), "format", "--check", "."], env),
+        ("import contracts", [str(environment.python), "-c", contracts], engine_env),
+        ("types", [str(environment.python), "-m", "mypy"], engine_env),
+    ]
+    failed = [name for name, command, variables in checks if not _passes(name, command, variables)]
+    with pg.server() as postgres:
+        if missing is None:
+            template = pg.migrated_template(postgres, environment)
+            with step("makemigrations --check, inside Saleor"):
+                try:
+                    pg.manage(
+                        environment,
+                        *("makemigrations", "saleor_loyalty", "--check", "--dry-run"),
+                        url=postgres.database_url(template),
+                    )
+                except Trouble as trouble:
+                    say(str(trouble))
+                    failed.append("makemigrations --check")
+    say(f"\nFAILED: {', '.join(failed)}" if failed else "\nall checks passed")
+    return 1 if failed else 0
+
+
+def _passes(name: str, command: List[str], variables: Dict[str, str]) -> bool:
+    say(f"-> {name}")
+    return attached(command, env=variables, cwd=REPO) == 0
+
+
+def migrations() -> int:
+    """Write migrations for changed models."""
+    environment = with_saleor()
+    with pg.server() as postgres:
+        template = pg.migrated_template(postgres, environment)
+        say(
+            pg.manage(
+                environment,
+                *("makemigrations", "saleor_loyalty"),
+                url=postgres.database_url(template),
+            )
+        )
+    return 0
+
+
+def messages() -> int:
+    """Collect the mails' texts into the catalogues and compile them."""
+    environment, _ = environment_or_engine()
+    return attached(
+        [str(environment.python), "-m", "dev.catalogues"],
+        env={**python_environment(environment), "DJANGO_SETTINGS_MODULE": "tests.settings"},
+        cwd=REPO,
+    )
+
+
+def bench() -> int:
+    """Measure, print the table and write build/bench.json."""
+    environment = with_saleor()
+    announce(environment)
+    with pg.server() as postgres:
+        sample = pg.with_our_tables(
+            postgres, environment, pg.sample_template(postgres, environment)
+        )
+        database = f"loyalty_bench_{os.getpid()}"
+        postgres.copy(sample, database)
+        try:
+            return attached(
+                [str(environment.python), "-m", "dev.benchmarks", str(BUILD / "bench.json")],
+                env={
+                    **python_environment(environment),
+                    "DJANGO_SETTINGS_MODULE": "saleor.settings",
+                    "DATABASE_URL": postgres.database_url(database),
+                    "SECRET_KEY": "not-a-secret",
+                    "EMAIL_URL": "console://",
+                    "CELERY_BROKER_URL": "memory://",
+                },
+                cwd=Path(str(environment.saleor)),
+            )
+        finally:
+            postgres.drop(database)

@@ -1,0 +1,116 @@
+"""The demo: one shopper's journey, told with its numbers and checked at every step."""
+
+from decimal import ROUND_FLOOR, Decimal
+from pathlib import Path
+
+from dev import journey
+from dev.console import say
+from dev.journey import Refused, Shop
+
+ADA = "ada.lovelace@example.com"
+PASSWORD = "password-of-ada"  # noqa: S105
+TEN = Decimal(10)
+
+
+class Story:
+    """Says what happens, and remembers whether all was right."""
+
+    def __init__(self) -> None:
+        self.is_right = True
+
+    def tell(self, text: str) -> None:
+        """Say what happened."""
+        say(f"  * {text}")
+
+    def check(self, text: str, *, found: object, expected: object) -> None:
+        """Say a number, and whether it is the one that it should be."""
+        if found == expected:
+            say(f"  * {text}")
+        else:
+            self.is_right = False
+            say(f"  ! {text} -- WRONG: expected {expected}, found {found}")
+
+
+def tell(url: str, mail_folder: Path) -> bool:
+    """Play and tell the journey; return whether every number was right."""
+    story = Story()
+    say("\nThe story of Ada's first order\n")
+    try:
+        _play(story, Shop(url, mail_folder))
+    except Refused as refused:
+        story.is_right = False
+        say(f"  ! stopped: {refused}")
+    return story.is_right
+
+
+def _play(story: Story, shop: Shop) -> None:
+    program = journey.set_up_program(shop)
+    rate = Decimal(str(program["rates"][0]["pointsPerUnit"]))
+    story.tell(
+        f"Staff switch Loyalty on and create \"{program['name']}\": "
+        f"{rate.normalize():f} {program['pointsName']} a dollar."
+    )
+    token = journey.register(shop, address=ADA, password=PASSWORD, first_name="Ada")
+    story.tell(f"Ada registers and logs in as {ADA}.")
+    story.check(
+        "She is no member yet: `me { loyalty }` is null.",
+        found=journey.status_of(shop, token),
+        expected=None,
+    )
+    checkout = journey.fill_checkout(shop, address=ADA, token=token)
+    subtotal = Decimal(str(checkout["subtotalPrice"]["gross"]["amount"]))
+    total = Decimal(str(checkout["totalPrice"]["gross"]["amount"]))
+    to_earn = int((subtotal * rate).to_integral_value(ROUND_FLOOR))
+    story.check(
+        f"Her basket costs {total} USD, {subtotal} of it merchandise; "
+        f"the checkout promises {checkout['loyalty']['pointsToEarn']} Stars.",
+        found=checkout["loyalty"]["pointsToEarn"],
+        expected=to_earn,
+    )
+    transaction = journey.pay(shop, checkout)
+    order = journey.complete(shop, checkout, token=token)
+    story.tell(f"She pays; order {order['number']} is complete.")
+    balance = journey.until(lambda: journey.balance_of(shop, token), what="the award")
+    story.check(f"Her balance is {balance} Stars.", found=balance, expected=to_earn)
+    mails = journey.until(lambda: _thank_yous(shop), what="the thank-you mail")
+    story.check(
+        f"A mail arrives: \"{mails[0]['Subject']}\".",
+        found=mails[0]["Subject"],
+        expected=f"Thank you, Ada! Your order has earned you {to_earn:,} Stars",
+    )
+    half = (total / 2).quantize(Decimal("0.01"))
+    back = int((to_earn * half / total).to_integral_value(ROUND_FLOOR))
+    journey.refund(shop, transaction, amount=half)
+    story.tell(f"She sends something back; {half} USD are refunded.")
+    journey.until(lambda: journey.balance_of(shop, token) != to_earn, what="the clawback")
+    found = journey.balance_of(shop, token)
+    story.check(
+        f"The share of that refund, {back} Stars, goes back: her balance is {found} Stars.",
+        found=found,
+        expected=to_earn - back,
+    )
+    journey.refund(shop, transaction, amount=total - half)
+    journey.until(lambda: journey.balance_of(shop, token) == 0, what="the full clawback")
+    status = journey.status_of(shop, token)
+    assert status is not None
+    story.check(
+        "The rest is refunded too; not a Star is left, and none is owed.",
+        found=(status["balance"]["availablePoints"], status["balance"]["debtPoints"]),
+        expected=(0, 0),
+    )
+    say("\n  Her history, as the storefront shows it:")
+    for edge in status["entries"]["edges"]:
+        node = edge["node"]
+        say(f"      {node['points']:+8,}  {node['reason']:16} order {node['orderNumber']}")
+    story.check(
+        "In all of this she got one thank-you.", found=len(_thank_yous(shop)), expected=1
+    )
+    text = mails[0].get_body(("plain",))
+    assert text is not None
+    say("\n  The mail, as plain text:\n")
+    for line in text.get_content().splitlines():
+        say(f"      | {line}")
+
+
+def _thank_yous(shop: Shop) -> list:
+    return [mail for mail in shop.mails_to(ADA) if "Thank you" in str(mail["Subject"])]

@@ -1,0 +1,133 @@
+"""Data loaders: one query for all rows of a response."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from saleor.channel.models import Channel
+from saleor.graphql.core.dataloaders import DataLoader
+
+from saleor_loyalty.members.models import Member
+from saleor_loyalty.members.queries import members_of
+from saleor_loyalty.orders.models import SettledOrder
+from saleor_loyalty.orders.queries import settled_orders
+from saleor_loyalty.points.queries import purses_of
+from saleor_loyalty.points.rules import Purse
+from saleor_loyalty.programs.models import EarningRate, Program, ProgramChannel
+from saleor_loyalty.shop.channels import channels_by_id
+from saleor_loyalty.shop.settings import LoyaltySettings, load_settings
+
+
+class SettingsLoader(DataLoader[str, LoyaltySettings | None]):
+    """The plugin's settings by its id; None while it is switched off."""
+
+    context_key = "loyalty_settings"
+
+    def batch_load(self, keys: Sequence[str]) -> list[LoyaltySettings | None]:
+        settings = load_settings(using=self.database_connection_name)
+        return [settings for _ in keys]
+
+
+class ProgramByIdLoader(DataLoader[int, Program | None]):
+    """Programmes by id."""
+
+    context_key = "loyalty_program_by_id"
+
+    def batch_load(self, keys: Sequence[int]) -> list[Program | None]:
+        programs = Program.objects.using(self.database_connection_name).in_bulk(list(keys))
+        return [programs.get(key) for key in keys]
+
+
+class ProgramByChannelIdLoader(DataLoader[int, Program | None]):
+    """The active programme that serves a channel, by the channel's id."""
+
+    context_key = "loyalty_program_by_channel_id"
+
+    def batch_load(self, keys: Sequence[int]) -> list[Program | None]:
+        rows = (
+            ProgramChannel.objects.using(self.database_connection_name)
+            .filter(channel_id__in=keys, program__is_active=True)
+            .select_related("program")
+        )
+        found = {row.channel_id: row.program for row in rows}
+        return [found.get(key) for key in keys]
+
+
+class RatesByProgramIdLoader(DataLoader[int, list[EarningRate]]):
+    """The rates of a programme that are valid now, ordered by currency."""
+
+    context_key = "loyalty_rates_by_program_id"
+
+    def batch_load(self, keys: Sequence[int]) -> list[list[EarningRate]]:
+        rates = EarningRate.objects.using(self.database_connection_name).filter(
+            program__in=keys, valid_until=None
+        )
+        return _grouped(keys, ((rate.program_id, rate) for rate in rates.order_by("currency")))
+
+
+class ChannelsByProgramIdLoader(DataLoader[int, list[Channel]]):
+    """Saleor's channels that a programme serves."""
+
+    context_key = "loyalty_channels_by_program_id"
+
+    def batch_load(self, keys: Sequence[int]) -> list[list[Channel]]:
+        using = self.database_connection_name
+        rows = list(ProgramChannel.objects.using(using).filter(program__in=keys))
+        channels = channels_by_id({row.channel_id for row in rows}, using=using)
+        return _grouped(
+            keys,
+            (
+                (row.program_id, channels[row.channel_id])
+                for row in rows
+                if row.channel_id in channels
+            ),
+        )
+
+
+class MemberByIdLoader(DataLoader[int, Member | None]):
+    """Members by id."""
+
+    context_key = "loyalty_member_by_id"
+
+    def batch_load(self, keys: Sequence[int]) -> list[Member | None]:
+        members = Member.objects.using(self.database_connection_name).in_bulk(list(keys))
+        return [members.get(key) for key in keys]
+
+
+class MembersByUserIdLoader(DataLoader[int, list[Member]]):
+    """All memberships of a user, oldest first."""
+
+    context_key = "loyalty_members_by_user_id"
+
+    def batch_load(self, keys: Sequence[int]) -> list[list[Member]]:
+        found = members_of(user_ids=keys, using=self.database_connection_name)
+        members = sorted(found.items(), key=lambda item: (item[1].joined_at, item[1].pk))
+        return _grouped(keys, ((user_id, member) for (_, user_id), member in members))
+
+
+class PurseByMemberIdLoader(DataLoader[int, Purse]):
+    """What members have, by member id."""
+
+    context_key = "loyalty_purse_by_member_id"
+
+    def batch_load(self, keys: Sequence[int]) -> list[Purse]:
+        purses = purses_of(member_ids=keys, using=self.database_connection_name)
+        return [purses[key] for key in keys]
+
+
+class SettledOrderByOrderIdLoader(DataLoader[str, SettledOrder | None]):
+    """What was settled for orders, by the order's id as text."""
+
+    context_key = "loyalty_settled_order_by_order_id"
+
+    def batch_load(self, keys: Sequence[str]) -> list[SettledOrder | None]:
+        found = settled_orders(order_ids=keys, using=self.database_connection_name)
+        return [found.get(key) for key in keys]
+
+
+def _grouped[Value](
+    keys: Sequence[int], pairs: Iterable[tuple[int, Value]]
+) -> list[list[Value]]:
+    groups: dict[int, list[Value]] = defaultdict(list)
+    for key, value in pairs:
+        groups[key].append(value)
+    return [groups[key] for key in keys]

@@ -1,0 +1,31 @@
+"""The base of our mutations."""
+
+from typing import Any
+
+from saleor.graphql.core.mutations import BaseMutation
+
+from saleor_loyalty.errors import LoyaltyError
+from saleor_loyalty.graphql.access import is_switched_on
+from saleor_loyalty.graphql.errors import switched_off, validation_error
+
+
+class LoyaltyMutation(BaseMutation):
+    """A mutation that refuses while the plugin is off and answers the engine's errors typed."""
+
+    class Meta:
+        abstract = True
+
+    @classmethod
+    def perform_mutation(cls, _root: Any, info: Any, /, **data: Any) -> Any:
+        """Run the mutation; see `run`."""
+        if not is_switched_on(info.context).get():
+            raise switched_off()
+        try:
+            return cls.run(info, **data)
+        except LoyaltyError as error:
+            raise validation_error(error) from error
+
+    @classmethod
+    def run(cls, info: Any, **data: Any) -> Any:
+        """Do what the mutation is for; may raise any LoyaltyError."""
+        raise NotImplementedError

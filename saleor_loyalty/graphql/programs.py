@@ -1,0 +1,317 @@
+"""Programmes: what shoppers read of them, and how staff set them up."""
+
+from typing import Any
+
+import graphene
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+from prices import Money as PricesMoney
+from saleor.graphql.channel.types import Channel
+from saleor.graphql.core.connection import CountableConnection, create_connection_slice
+from saleor.graphql.core.context import get_database_connection_name
+from saleor.graphql.core.fields import BaseField, ConnectionField, PermissionsField
+from saleor.graphql.core.scalars import DateTime, PositiveDecimal
+from saleor.graphql.core.types import BaseInputObjectType, BaseObjectType, Money, NonNullList
+from saleor.graphql.core.types.model import ModelObjectType
+
+from saleor_loyalty.graphql.access import is_switched_on
+from saleor_loyalty.graphql.enums import DOC_CATEGORY, enum_of
+from saleor_loyalty.graphql.errors import LoyaltyErrorCode, LoyaltyErrorType
+from saleor_loyalty.graphql.loaders import (
+    ChannelsByProgramIdLoader,
+    ProgramByChannelIdLoader,
+    RatesByProgramIdLoader,
+)
+from saleor_loyalty.graphql.mutations import LoyaltyMutation
+from saleor_loyalty.programs import models
+from saleor_loyalty.programs.operations import ProgramChanges, create_program, update_program
+from saleor_loyalty.programs.rules import Enrollment, PriceBasis, RateInput
+from saleor_loyalty.shop.channels import channel_id_of, channels_by_id
+from saleor_loyalty.shop.permissions import LoyaltyPermissions
+
+LoyaltyEnrollmentEnum = enum_of(Enrollment, name="LoyaltyEnrollmentEnum")
+LoyaltyPriceBasisEnum = enum_of(PriceBasis, name="LoyaltyPriceBasisEnum")
+
+
+class LoyaltyEarningRate(BaseObjectType):
+    """What money earns and what a point is worth, in one currency."""
+
+    currency = graphene.String(required=True, description="Currency code (ISO 4217).")
+    points_per_unit = PositiveDecimal(
+        required=True, description="Points for one unit of the currency."
+    )
+    point_value = graphene.Field(
+        Money, required=True, description="What one point is worth."
+    )
+    price_basis = graphene.Field(
+        LoyaltyPriceBasisEnum,
+        required=True,
+        description="Whether prices with or without taxes earn.",
+    )
+    valid_from = DateTime(
+        required=True, description="Orders placed from this instant on earn by this rate."
+    )
+
+    class Meta:
+        description = "What money earns and what a point is worth, in one currency."
+        doc_category = DOC_CATEGORY
+
+    @staticmethod
+    def resolve_point_value(root: models.EarningRate, _info: Any) -> PricesMoney:
+        return PricesMoney(root.point_value, root.currency)
+
+
+class LoyaltyProgram(ModelObjectType[models.Program]):
+    """A loyalty programme."""
+
+    id = graphene.GlobalID(required=True, description="ID of the programme.")
+    name = graphene.String(required=True, description="Name of the programme.")
+    points_name = graphene.String(
+        required=True,
+        description='What its points are called, e.g. "Stars". Empty: plainly "points".',
+    )
+    time_zone = graphene.String(
+        required=True, description="IANA name of the zone that its dates are in."
+    )
+    enrollment = graphene.Field(
+        LoyaltyEnrollmentEnum,
+        required=True,
+        description="Whether the first award makes a member, or only `loyaltyJoin`.",
+    )
+    guest_order_days = graphene.Int(
+        required=True,
+        description=(
+            "A guest's order is credited when a confirmed account with its address exists "
+            "within that many days after the order. 0: never."
+        ),
+    )
+    rates = NonNullList(
+        LoyaltyEarningRate, required=True, description="The rates that are valid now."
+    )
+    is_active = graphene.Boolean(required=True, description="Whether the programme is on.")
+    channels = PermissionsField(
+        NonNullList(Channel),
+        required=True,
+        description="Channels that the programme serves.",
+        permissions=[LoyaltyPermissions.MANAGE_LOYALTY],
+    )
+    created_at = DateTime(required=True, description="When the programme was created.")
+
+    class Meta:
+        description = "A loyalty programme of the shop."
+        interfaces = [graphene.relay.Node]
+        model = models.Program
+        doc_category = DOC_CATEGORY
+
+    @staticmethod
+    def resolve_rates(root: models.Program, info: Any) -> Any:
+        return RatesByProgramIdLoader(info.context).load(root.pk)
+
+    @staticmethod
+    def resolve_channels(root: models.Program, info: Any) -> Any:
+        return ChannelsByProgramIdLoader(info.context).load(root.pk)
+
+
+class LoyaltyProgramCountableConnection(CountableConnection):
+    class Meta:
+        doc_category = DOC_CATEGORY
+        node = LoyaltyProgram
+
+
+class LoyaltyProgramQueries(graphene.ObjectType):
+    """Queries about programmes."""
+
+    loyalty_program = BaseField(
+        LoyaltyProgram,
+        channel=graphene.String(required=True, description="Slug of the channel."),
+        description="The active loyalty programme of a channel, or null.",
+        doc_category=DOC_CATEGORY,
+    )
+    loyalty_programs = ConnectionField(
+        LoyaltyProgramCountableConnection,
+        description="All loyalty programmes, also those that are switched off.",
+        permissions=[LoyaltyPermissions.MANAGE_LOYALTY],
+        doc_category=DOC_CATEGORY,
+    )
+
+    @staticmethod
+    def resolve_loyalty_program(_root: Any, info: Any, *, channel: str) -> Any:
+        def found(is_on: bool) -> Any:
+            if not is_on:
+                return None
+            using = get_database_connection_name(info.context)
+            channel_id = channel_id_of(channel, using=using)
+            if channel_id is None:
+                return None
+            return ProgramByChannelIdLoader(info.context).load(channel_id)
+
+        return is_switched_on(info.context).then(found)
+
+    @staticmethod
+    def resolve_loyalty_programs(_root: Any, info: Any, **kwargs: Any) -> Any:
+        def found(is_on: bool) -> Any:
+            if not is_on:
+                return None
+            using = get_database_connection_name(info.context)
+            return create_connection_slice(
+                models.Program.objects.using(using).all(),
+                info,
+                kwargs,
+                LoyaltyProgramCountableConnection,
+            )
+
+        return is_switched_on(info.context).then(found)
+
+
+class LoyaltyEarningRateInput(BaseInputObjectType):
+    """A rate, as staff give it."""
+
+    currency = graphene.String(required=True, description="Currency code (ISO 4217).")
+    points_per_unit = PositiveDecimal(
+        required=True,
+        description="Points for one unit of the currency: 0 to 1000000, at most 4 decimals.",
+    )
+    point_value = PositiveDecimal(
+        required=True,
+        description="What one point is worth in the currency, at most 6 decimals.",
+    )
+
+    class Meta:
+        description = "What money earns and what a point is worth, in one currency."
+        doc_category = DOC_CATEGORY
+
+
+class LoyaltyProgramInput(BaseInputObjectType):
+    """What to set on a programme."""
+
+    name = graphene.String(description="Name of the programme, 1 to 120 characters.")
+    points_name = graphene.String(
+        description='What its points are called, e.g. "Stars". Empty: plainly "points".'
+    )
+    time_zone = graphene.String(description="IANA time zone of its dates. Default: UTC.")
+    enrollment = LoyaltyEnrollmentEnum(
+        description="How customers become members. Default: AUTOMATIC."
+    )
+    guest_order_days = graphene.Int(
+        description="Days in which a guest's order can still be credited. Default: 30."
+    )
+    is_active = graphene.Boolean(description="Whether the programme is on. Default: true.")
+    price_basis = LoyaltyPriceBasisEnum(
+        description="Whether prices with or without taxes earn. Default: GROSS."
+    )
+    channels = NonNullList(
+        graphene.ID, description="IDs of all channels that the programme serves."
+    )
+    rates = NonNullList(
+        LoyaltyEarningRateInput,
+        description="All its rates. They hold for orders placed from now on.",
+    )
+
+    class Meta:
+        description = "What to set on a programme; what is left out stays as it is."
+        doc_category = DOC_CATEGORY
+
+
+class LoyaltyProgramCreate(LoyaltyMutation):
+    """Creates a programme."""
+
+    loyalty_program = graphene.Field(LoyaltyProgram, description="The created programme.")
+
+    class Arguments:
+        input = LoyaltyProgramInput(
+            required=True, description="Fields of the programme; name and rates are required."
+        )
+
+    class Meta:
+        description = "Creates a loyalty programme."
+        doc_category = DOC_CATEGORY
+        permissions = (LoyaltyPermissions.MANAGE_LOYALTY,)
+        error_type_class = LoyaltyErrorType
+
+    @classmethod
+    def run(cls, info: Any, *, input: dict[str, Any]) -> Any:
+        changes = _changes(cls, input)
+        return cls(loyalty_program=create_program(changes=changes, now=timezone.now()))
+
+
+class LoyaltyProgramUpdate(LoyaltyMutation):
+    """Changes a programme."""
+
+    loyalty_program = graphene.Field(LoyaltyProgram, description="The changed programme.")
+
+    class Arguments:
+        id = graphene.ID(required=True, description="ID of the programme.")
+        input = LoyaltyProgramInput(required=True, description="Fields to change.")
+
+    class Meta:
+        description = (
+            "Changes a loyalty programme. New rates hold for orders placed from now on; "
+            "orders placed before keep theirs."
+        )
+        doc_category = DOC_CATEGORY
+        permissions = (LoyaltyPermissions.MANAGE_LOYALTY,)
+        error_type_class = LoyaltyErrorType
+
+    @classmethod
+    def run(cls, info: Any, *, id: str, input: dict[str, Any]) -> Any:
+        pk = cls.get_global_id_or_error(id, only_type="LoyaltyProgram")
+        changes = _changes(cls, input)
+        program = update_program(program_id=int(pk), changes=changes, now=timezone.now())
+        return cls(loyalty_program=program)
+
+
+def _changes(mutation: type[LoyaltyMutation], values: dict[str, Any]) -> ProgramChanges:
+    channels = values.get("channels")
+    rates = values.get("rates")
+    return ProgramChanges(
+        name=values.get("name"),
+        points_name=values.get("points_name"),
+        time_zone=values.get("time_zone"),
+        enrollment=_member_of(Enrollment, values.get("enrollment")),
+        guest_order_days=values.get("guest_order_days"),
+        is_active=values.get("is_active"),
+        price_basis=_member_of(PriceBasis, values.get("price_basis")),
+        channel_ids=None if channels is None else _channel_ids(mutation, channels),
+        rates=None
+        if rates is None
+        else [
+            RateInput(
+                currency=rate["currency"].upper(),
+                points_per_unit=rate["points_per_unit"],
+                point_value=rate["point_value"],
+            )
+            for rate in rates
+        ],
+    )
+
+
+def _member_of[Choice: (Enrollment, PriceBasis)](
+    choices: type[Choice], value: str | None
+) -> Choice | None:
+    return None if value is None else choices(value)
+
+
+def _channel_ids(mutation: type[LoyaltyMutation], global_ids: list[str]) -> list[int]:
+    ids = [
+        int(mutation.get_global_id_or_error(global_id, only_type="Channel", field="channels"))
+        for global_id in global_ids
+    ]
+    unknown = set(ids) - set(channels_by_id(ids))
+    if unknown:
+        raise ValidationError(
+            {
+                "channels": ValidationError(
+                    f"There is no channel {min(unknown)}.", code=LoyaltyErrorCode.NOT_FOUND.value
+                )
+            }
+        )
+    return ids
+
+
+class LoyaltyProgramMutations(graphene.ObjectType):
+    """Mutations of programmes."""
+
+    loyalty_program_create = LoyaltyProgramCreate.Field()
+    loyalty_program_update = LoyaltyProgramUpdate.Field()
+
+

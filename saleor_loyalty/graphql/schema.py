@@ -1,0 +1,102 @@
+"""All that we add to Saleor's schema, in one place: fields, and what each costs."""
+
+import graphene
+from saleor.graphql.account.types import User
+from saleor.graphql.checkout.types import Checkout
+from saleor.graphql.core.fields import BaseField
+from saleor.graphql.order.types import Order
+
+from saleor_loyalty.graphql.enums import DOC_CATEGORY
+from saleor_loyalty.graphql.emails import LoyaltyEmailQueries
+from saleor_loyalty.graphql.members import (
+    LoyaltyMember,
+    LoyaltyMemberMutations,
+    LoyaltyMemberQueries,
+    resolve_user_loyalty,
+)
+from saleor_loyalty.graphql.orders import (
+    CheckoutLoyalty,
+    OrderLoyalty,
+    resolve_checkout_loyalty,
+    resolve_order_loyalty,
+)
+from saleor_loyalty.graphql.programs import LoyaltyProgramMutations, LoyaltyProgramQueries
+
+QUERIES: tuple[type[graphene.ObjectType], ...] = (
+    LoyaltyProgramQueries,
+    LoyaltyMemberQueries,
+    LoyaltyEmailQueries,
+)
+MUTATIONS: tuple[type[graphene.ObjectType], ...] = (
+    LoyaltyProgramMutations,
+    LoyaltyMemberMutations,
+)
+
+EXTENSIONS: dict[type[graphene.ObjectType], dict[str, graphene.Field]] = {
+    User: {
+        "loyalty": BaseField(
+            LoyaltyMember,
+            program=graphene.ID(description="ID of the programme."),
+            channel=graphene.String(description="Slug of a channel of the programme."),
+            description=(
+                "The user's membership of the loyalty programme: of the given one or of the "
+                "given channel's, else the oldest membership. Null when not a member."
+                "\n\nRequires one of the following permissions: OWNER, MANAGE_LOYALTY."
+            ),
+            resolver=resolve_user_loyalty,
+            doc_category=DOC_CATEGORY,
+        )
+    },
+    Order: {
+        "loyalty": BaseField(
+            OrderLoyalty,
+            description=(
+                "What the order earned. Null before it is settled, and for a guest's order."
+                "\n\nRequires one of the following permissions: OWNER, MANAGE_LOYALTY."
+            ),
+            resolver=resolve_order_loyalty,
+            doc_category=DOC_CATEGORY,
+        )
+    },
+    Checkout: {
+        "loyalty": BaseField(
+            CheckoutLoyalty,
+            description=(
+                "What the checkout would earn, for guests too. Null where no programme serves "
+                "the channel, or none of its rates is for the currency."
+            ),
+            resolver=resolve_checkout_loyalty,
+            doc_category=DOC_CATEGORY,
+        )
+    },
+}
+
+_PAGED = {"complexity": 1, "multipliers": ["first", "last"]}
+_ONE = {"complexity": 1}
+
+# Fields that read the database. Those that are left out are plain values of a row.
+COSTS: dict[str, dict[str, dict[str, object]]] = {
+    "Query": {
+        "loyaltyProgram": _ONE,
+        "loyaltyPrograms": _PAGED,
+        "loyaltyMember": _ONE,
+        "loyaltyMembers": _PAGED,
+        "loyaltyEmails": _PAGED,
+    },
+    "Mutation": {
+        "loyaltyProgramCreate": _ONE,
+        "loyaltyProgramUpdate": _ONE,
+        "loyaltyJoin": _ONE,
+        "loyaltyPointsAdjust": _ONE,
+    },
+    "User": {"loyalty": _ONE},
+    "Order": {"loyalty": _ONE},
+    "Checkout": {"loyalty": {"complexity": 5}},
+    "LoyaltyProgram": {"rates": _ONE, "channels": _ONE},
+    "LoyaltyMember": {"program": _ONE, "balance": _ONE, "entries": _PAGED, "user": _ONE},
+    "LoyaltyBalance": {"value": _ONE},
+    "LoyaltyPointsEntry": {"breakdown": _ONE},
+    "OrderLoyalty": {"program": _ONE, "breakdown": _ONE},
+    "CheckoutLoyalty": {"program": _ONE},
+    "LoyaltyEarningRate": {"pointValue": _ONE},
+}

@@ -1,0 +1,34 @@
+"""Reads of members."""
+
+from collections.abc import Iterable
+
+from django.db.models import Q, QuerySet
+
+from saleor_loyalty.members.models import Member
+
+
+def members_of(
+    *, user_ids: Iterable[int], using: str = "default"
+) -> dict[tuple[int, int], Member]:
+    """Return the members that these users are, by (programme id, user id). One query."""
+    return {
+        (member.program_id, user_id): member
+        for member in Member.objects.using(using).filter(user_id__in=list(user_ids))
+        if (user_id := member.user_id) is not None
+    }
+
+
+def all_members(
+    *, program_id: int | None = None, search: str = "", using: str = "default"
+) -> QuerySet[Member]:
+    """Return members, of one programme or with a part of their address or name."""
+    members = Member.objects.using(using).all()
+    if program_id is not None:
+        members = members.filter(program_id=program_id)
+    for word in search.split():
+        members = members.filter(
+            Q(user__email__icontains=word)
+            | Q(user__first_name__icontains=word)
+            | Q(user__last_name__icontains=word)
+        )
+    return members

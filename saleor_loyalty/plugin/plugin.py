@@ -1,0 +1,161 @@
+"""The plugin class: Saleor's hooks, its configuration and its URLs."""
+
+import logging
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.validators import URLValidator, validate_email
+from django.db import connection, transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseNotFound, JsonResponse
+from django.utils import timezone
+from saleor.core.db.connection import allow_writer
+from saleor.plugins.base_plugin import BasePlugin, ConfigurationTypeField
+from saleor.plugins.error_codes import PluginErrorCode
+from saleor.plugins.models import PluginConfiguration
+
+from saleor_loyalty.orders.operations import mark_due
+from saleor_loyalty.plugin.version import VERSION
+from saleor_loyalty.plugin.wake import wake_settling
+from saleor_loyalty.shop.orders import claimable_guest_orders
+from saleor_loyalty.shop.settings import PLUGIN_ID, settings_from
+
+logger = logging.getLogger(__name__)
+
+
+def never_raises(hook: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a hook safe for the shop: whatever fails in it is logged, never raised.
+
+    A hook that raises would make Saleor skip all later hooks, events and mails of the request.
+    What a failed hook missed, the sweep finds. The database's savepoint keeps a failed statement
+    from spoiling a transaction of the shop.
+    """
+
+    @wraps(hook)
+    def safe_hook(
+        self: "LoyaltyPlugin", *args: Any, previous_value: Any = None, **kwargs: Any
+    ) -> Any:
+        try:
+            with allow_writer():
+                if connection.in_atomic_block:
+                    with transaction.atomic():
+                        hook(self, *args)
+                else:
+                    hook(self, *args)
+        except Exception:
+            logger.exception("Loyalty's %s failed; the sweep will find what it missed", hook.__name__)
+        return previous_value
+
+    return safe_hook
+
+
+class LoyaltyPlugin(BasePlugin):
+    """Loyalty in Saleor. Global and off by default; holds no state."""
+
+    PLUGIN_ID = PLUGIN_ID
+    PLUGIN_NAME = "Loyalty"
+    PLUGIN_DESCRIPTION = (
+        "Points on orders, thank-you mails by name and a member's status on the GraphQL API."
+    )
+    CONFIGURATION_PER_CHANNEL = False
+    DEFAULT_ACTIVE = False
+    DEFAULT_CONFIGURATION = [
+        {"name": "sender_name", "value": ""},
+        {"name": "sender_address", "value": ""},
+        {"name": "storefront_url", "value": ""},
+        {"name": "logo_url", "value": ""},
+        {"name": "send_emails", "value": True},
+    ]
+    CONFIG_STRUCTURE = {
+        "sender_name": {
+            "type": ConfigurationTypeField.STRING,
+            "help_text": "Who loyalty mails come from. Empty: as the shop's other mails.",
+            "label": "Sender name",
+        },
+        "sender_address": {
+            "type": ConfigurationTypeField.STRING,
+            "help_text": "The address loyalty mails come from. Empty: as the shop's other mails.",
+            "label": "Sender e-mail address",
+        },
+        "storefront_url": {
+            "type": ConfigurationTypeField.STRING,
+            "help_text": "Where the button in mails leads. Empty: mails have no button.",
+            "label": "Storefront URL",
+        },
+        "logo_url": {
+            "type": ConfigurationTypeField.STRING,
+            "help_text": "An image shown on top of mails. Empty: the shop's name.",
+            "label": "Logo URL",
+        },
+        "send_emails": {
+            "type": ConfigurationTypeField.BOOLEAN,
+            "help_text": "Switch off to keep mails in the queue.",
+            "label": "Send e-mails",
+        },
+    }
+
+    @classmethod
+    def validate_plugin_configuration(
+        cls, plugin_configuration: PluginConfiguration, **kwargs: Any
+    ) -> None:
+        """Refuse addresses and URLs that are none."""
+        settings = settings_from(plugin_configuration.configuration)
+        checks: tuple[tuple[str, str, Callable[[str], None]], ...] = (
+            ("sender_address", settings.sender_address, validate_email),
+            ("storefront_url", settings.storefront_url, URLValidator(["http", "https"])),
+            ("logo_url", settings.logo_url, URLValidator(["http", "https"])),
+        )
+        errors = {}
+        for field, value, validate in checks:
+            try:
+                if value:
+                    validate(value)
+            except ValidationError as error:
+                errors[field] = ValidationError(
+                    error.message, code=PluginErrorCode.INVALID.value
+                )
+        if errors:
+            raise ValidationError(errors)
+
+    def webhook(self, request: HttpRequest, path: str, previous_value: Any) -> HttpResponse:
+        """Answer under /plugins/saleor.loyalty/; nothing is there while the plugin is off."""
+        if self.active and path.strip("/") == "health":
+            return JsonResponse({"status": "ok", "version": VERSION})
+        return HttpResponseNotFound()
+
+    def _mark(self, order_ids: Sequence[str]) -> None:
+        mark_due(order_ids=order_ids, now=timezone.now())
+        wake_settling()
+
+    @never_raises
+    def _order_changed(self, order: Any) -> None:
+        """Mark the order as due, whatever happened to it."""
+        self._mark([str(order.pk)])
+
+    order_created = _order_changed
+    order_confirmed = _order_changed
+    order_paid = _order_changed
+    order_fully_paid = _order_changed
+    order_fulfilled = _order_changed
+    order_updated = _order_changed
+    order_refunded = _order_changed
+    order_fully_refunded = _order_changed
+    order_cancelled = _order_changed
+    order_expired = _order_changed
+
+    @never_raises
+    def order_bulk_created(self, orders: Sequence[Any]) -> None:
+        """Mark all of the orders as due, in one statement."""
+        self._mark([str(order.pk) for order in orders])
+
+    @never_raises
+    def _address_confirmed(self, user: Any) -> None:
+        """Mark the orders that the customer placed as a guest."""
+        order_ids = claimable_guest_orders(now=timezone.now(), email=user.email)
+        if order_ids:
+            self._mark(order_ids)
+
+    account_confirmed = _address_confirmed
+    account_email_changed = _address_confirmed
+    customer_created = _address_confirmed

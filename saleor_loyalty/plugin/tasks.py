@@ -1,0 +1,103 @@
+"""Celery tasks: thin shells that read the clock and the shop, and call the flows."""
+
+import logging
+from datetime import timedelta
+from functools import partial
+
+from django.db import transaction
+from django.utils import timezone
+from saleor.celeryconf import app
+from saleor.core.db.connection import allow_writer
+
+from saleor_loyalty.emails.delivery import deliver_due
+from saleor_loyalty.flows.settle_orders import SettleReport, settle_due_orders
+from saleor_loyalty.orders.operations import advance_sweep, mark_due
+from saleor_loyalty.orders.queries import swept_until
+from saleor_loyalty.programs.queries import earliest_rate_at
+from saleor_loyalty.shop.mail import mail_sender
+from saleor_loyalty.shop.orders import (
+    SWEEP_OVERLAP,
+    changed_orders,
+    claimable_guest_orders,
+    load_order_facts,
+)
+from saleor_loyalty.shop.settings import load_settings
+
+logger = logging.getLogger(__name__)
+
+SETTLE_BATCH = 200
+EMAIL_BATCH = 50
+ROUNDS_PER_TASK = 20
+
+BEAT_SCHEDULE = {
+    "loyalty-settle-due-orders": {
+        "task": "saleor_loyalty.plugin.tasks.settle_due_orders_task",
+        "schedule": timedelta(seconds=30),
+        "options": {"expires": 30},
+    },
+    "loyalty-send-due-emails": {
+        "task": "saleor_loyalty.plugin.tasks.send_due_emails_task",
+        "schedule": timedelta(seconds=30),
+        "options": {"expires": 30},
+    },
+    "loyalty-sweep-orders": {
+        "task": "saleor_loyalty.plugin.tasks.sweep_orders_task",
+        "schedule": timedelta(minutes=5),
+        "options": {"expires": 300},
+    },
+}
+
+
+@app.task
+@allow_writer()
+def settle_due_orders_task() -> None:
+    """Settle due orders until none is left, at most some thousands in one task."""
+    if load_settings() is None:
+        return
+    total = SettleReport()
+    for _ in range(ROUNDS_PER_TASK):
+        report = settle_due_orders(
+            load_facts=load_order_facts, now=timezone.now(), limit=SETTLE_BATCH
+        )
+        total.add(report)
+        if report.claimed == 0:
+            break
+    if total.queued_emails:
+        send_due_emails_task.delay()
+    if total.claimed:
+        logger.info("Settled loyalty for %s orders, %s failed", total.settled, total.failed)
+
+
+@app.task
+@allow_writer()
+def send_due_emails_task() -> None:
+    """Send the mails that are due."""
+    settings = load_settings()
+    if settings is None or not settings.send_emails:
+        return
+    for _ in range(ROUNDS_PER_TASK):
+        report = deliver_due(
+            sender_for=partial(mail_sender, settings=settings),
+            clock=timezone.now,
+            limit=EMAIL_BATCH,
+        )
+        if report.claimed == 0:
+            break
+
+
+@app.task
+@allow_writer()
+def sweep_orders_task() -> None:
+    """Mark the orders whose hooks were lost: what changed since the last sweep is due."""
+    if load_settings() is None:
+        return
+    started_at = timezone.now()
+    since = swept_until() or earliest_rate_at()
+    if since is None:
+        return
+    for order_ids in changed_orders(since=since - SWEEP_OVERLAP):
+        mark_due(order_ids=order_ids, now=started_at)
+    mark_due(order_ids=claimable_guest_orders(now=started_at), now=started_at)
+    with transaction.atomic():
+        advance_sweep(swept_until=started_at)
+    settle_due_orders_task.delay()

@@ -1,0 +1,149 @@
+"""Rules of a programme, in pure Python."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import ROUND_FLOOR, Decimal
+from enum import StrEnum
+from zoneinfo import available_timezones
+
+from saleor_loyalty.errors import LoyaltyError
+
+MAX_GUEST_ORDER_DAYS = 3650
+MAX_POINTS_PER_UNIT = Decimal(1_000_000)
+
+
+class Enrollment(StrEnum):
+    """How a customer becomes a member: at the first award, or only by asking."""
+
+    AUTOMATIC = "automatic"
+    ON_REQUEST = "on_request"
+
+
+class PriceBasis(StrEnum):
+    """Which price of the merchandise earns: without or with taxes."""
+
+    NET = "net"
+    GROSS = "gross"
+
+
+class ProgramInvalid(LoyaltyError):
+    """An input of a programme makes no sense; `field` names it."""
+
+    code = "program_invalid"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RateInput:
+    """A rate as staff give it. `point_value` is money of `currency` per point."""
+
+    currency: str
+    points_per_unit: Decimal
+    point_value: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rate:
+    """A rate as it was valid from `valid_from` until `valid_until` (exclusive; None: still)."""
+
+    currency: str
+    points_per_unit: Decimal
+    point_value: Decimal
+    price_basis: PriceBasis
+    valid_from: datetime
+    valid_until: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProgramTerms:
+    """All that settling needs to know of a programme."""
+
+    program_id: int
+    name: str
+    points_name: str
+    time_zone: str
+    enrollment: Enrollment
+    guest_order_days: int
+    is_active: bool
+    rates: tuple[Rate, ...]
+
+    def rate_at(self, *, currency: str, moment: datetime) -> Rate | None:
+        """Return the rate of a currency that was valid at an instant, or None."""
+        for rate in self.rates:
+            if (
+                rate.currency == currency
+                and rate.valid_from <= moment
+                and (rate.valid_until is None or moment < rate.valid_until)
+            ):
+                return rate
+        return None
+
+
+def points_for(amount: Decimal, *, points_per_unit: Decimal) -> int:
+    """Return the whole points that an amount of money earns: rounded down, never below 0.
+
+    This is the one place where earning rounds.
+    """
+    points = (amount * points_per_unit).to_integral_value(rounding=ROUND_FLOOR)
+    return max(int(points), 0)
+
+
+def check_program(
+    *,
+    name: str | None = None,
+    points_name: str | None = None,
+    time_zone: str | None = None,
+    guest_order_days: int | None = None,
+    rates: Sequence[RateInput] | None = None,
+    known_currencies: Iterable[str] = (),
+) -> None:
+    """Check the given inputs of a programme; what is None is not looked at.
+
+    `known_currencies` are the ISO 4217 codes that are accepted.
+
+    Raises:
+        ProgramInvalid: the first input that makes no sense, with `field` and `problem`.
+    """
+    if name is not None and not 1 <= len(name.strip()) <= 120:
+        raise ProgramInvalid(field="name", problem="must have 1 to 120 characters")
+    if points_name is not None and len(points_name) > 60:
+        raise ProgramInvalid(field="points_name", problem="must have at most 60 characters")
+    if time_zone is not None and time_zone not in available_timezones():
+        raise ProgramInvalid(field="time_zone", problem="is not an IANA time zone")
+    if guest_order_days is not None and not 0 <= guest_order_days <= MAX_GUEST_ORDER_DAYS:
+        raise ProgramInvalid(
+            field="guest_order_days", problem=f"must be 0 to {MAX_GUEST_ORDER_DAYS}"
+        )
+    if rates is not None:
+        _check_rates(rates, known_currencies=frozenset(known_currencies))
+
+
+def _check_rates(rates: Sequence[RateInput], *, known_currencies: frozenset[str]) -> None:
+    if not rates:
+        raise ProgramInvalid(field="rates", problem="needs at least one currency")
+    currencies = [rate.currency for rate in rates]
+    for currency in currencies:
+        if currency not in known_currencies:
+            raise ProgramInvalid(field="rates", problem=f"{currency!r} is not a currency code")
+        if currencies.count(currency) > 1:
+            raise ProgramInvalid(field="rates", problem=f"{currency} is given twice")
+    for rate in rates:
+        if not 0 <= rate.points_per_unit <= MAX_POINTS_PER_UNIT or _decimals(
+            rate.points_per_unit
+        ) > 4:
+            raise ProgramInvalid(
+                field="rates",
+                problem=f"points per {rate.currency} must be 0 to {MAX_POINTS_PER_UNIT}"
+                " with at most 4 decimals",
+            )
+        if not 0 <= rate.point_value < Decimal(10) ** 12 or _decimals(rate.point_value) > 6:
+            raise ProgramInvalid(
+                field="rates",
+                problem=f"value of a point in {rate.currency} must be 0 or more"
+                " with at most 6 decimals",
+            )
+
+
+def _decimals(number: Decimal) -> int:
+    exponent = number.normalize().as_tuple().exponent
+    return max(-exponent, 0) if isinstance(exponent, int) else 99
