@@ -1,11 +1,12 @@
 """From a mail's kind, language and facts to its subject, plain text and HTML."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from django.template import Context, Engine
+from django.template import Context, Engine, VariableDoesNotExist
 from django.template.exceptions import TemplateDoesNotExist, TemplateSyntaxError
 from django.utils import translation
 from mjml import mjml2html
@@ -17,6 +18,17 @@ ROOM = Path(__file__).parent
 LOCALES = ROOM.parent / "locale"
 LANGUAGES = frozenset(path.name for path in LOCALES.iterdir() if path.is_dir())
 FALLBACK_LANGUAGE = "en"
+_LINE_BREAKS = re.compile(r"[ \t\r\n\v\f\x85\u2028\u2029]+")
+
+
+BROKEN = (
+    TemplateDoesNotExist,
+    TemplateSyntaxError,
+    VariableDoesNotExist,
+    KeyError,
+    ValueError,
+    TypeError,
+)
 
 
 class TemplateBroken(LoyaltyError):
@@ -99,12 +111,12 @@ def render(
             text = _render(engine, f"{kind.value}.txt", values, autoescape=False)
             mjml = _render(engine, f"{kind.value}.mjml", values | {"subject": subject.strip()})
         html = mjml2html(mjml)
-    except (TemplateDoesNotExist, TemplateSyntaxError, KeyError, ValueError, TypeError) as error:
+    except BROKEN as error:
         raise TemplateBroken(
             kind=kind.value, language=language, problem=f"{type(error).__name__}: {error}"
         ) from error
     return RenderedEmail(
-        subject=" ".join(subject.split()),
+        subject=_LINE_BREAKS.sub(" ", subject).strip(),
         text=_tidy(text),
         html=html,
         language=language,

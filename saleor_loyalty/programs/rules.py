@@ -11,6 +11,7 @@ from saleor_loyalty.errors import LoyaltyError
 
 MAX_GUEST_ORDER_DAYS = 3650
 MAX_POINTS_PER_UNIT = Decimal(1_000_000)
+MAX_POINT_VALUE = Decimal(1_000_000_000)
 
 
 class Enrollment(StrEnum):
@@ -128,22 +129,23 @@ def _check_rates(rates: Sequence[RateInput], *, known_currencies: frozenset[str]
         if currencies.count(currency) > 1:
             raise ProgramInvalid(field="rates", problem=f"{currency} is given twice")
     for rate in rates:
-        if not 0 <= rate.points_per_unit <= MAX_POINTS_PER_UNIT or _decimals(
-            rate.points_per_unit
-        ) > 4:
+        if not _is_between(rate.points_per_unit, MAX_POINTS_PER_UNIT, decimals=4):
             raise ProgramInvalid(
                 field="rates",
                 problem=f"points per {rate.currency} must be 0 to {MAX_POINTS_PER_UNIT}"
                 " with at most 4 decimals",
             )
-        if not 0 <= rate.point_value < Decimal(10) ** 12 or _decimals(rate.point_value) > 6:
+        if not _is_between(rate.point_value, MAX_POINT_VALUE, decimals=6):
             raise ProgramInvalid(
                 field="rates",
-                problem=f"value of a point in {rate.currency} must be 0 or more"
+                problem=f"value of a point in {rate.currency} must be 0 to {MAX_POINT_VALUE}"
                 " with at most 6 decimals",
             )
 
 
-def _decimals(number: Decimal) -> int:
-    exponent = number.normalize().as_tuple().exponent
-    return max(-exponent, 0) if isinstance(exponent, int) else 99
+def _is_between(number: Decimal, highest: Decimal, *, decimals: int) -> bool:
+    return (
+        number.is_finite()
+        and 0 <= number <= highest
+        and number == round(number, decimals)
+    )

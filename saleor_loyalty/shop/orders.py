@@ -126,7 +126,7 @@ def _lines(pks: Sequence[UUID]) -> dict[UUID, list[facts.OrderLine]]:
         found[line.order_id].append(
             facts.OrderLine(
                 name=line.translated_product_name or line.product_name,
-                variant_name=line.translated_variant_name or line.variant_name,
+                variant_name=_variant_name(line),
                 quantity=line.quantity,
                 net=line.total_price_net_amount,
                 gross=line.total_price_gross_amount,
@@ -135,6 +135,12 @@ def _lines(pks: Sequence[UUID]) -> dict[UUID, list[facts.OrderLine]]:
             )
         )
     return found
+
+
+def _variant_name(line: OrderLine) -> str:
+    """Return a name that people can read: Saleor names nameless variants by their ID."""
+    name = line.translated_variant_name or line.variant_name
+    return "" if name == line.product_variant_id else name
 
 
 def _refunded(pks: Sequence[UUID]) -> dict[UUID, Decimal]:

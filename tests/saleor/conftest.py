@@ -1,7 +1,7 @@
 """Saleor's own fixtures, a database made from a template, and the plugin switched on."""
 
+import datetime
 import os
-from contextlib import contextmanager
 from decimal import Decimal
 
 import django.test
@@ -10,12 +10,14 @@ import pytest
 from django.conf import settings
 from django.db import connections
 from django.utils import timezone
+from saleor.payment.models import TransactionItem
 from saleor.plugins.manager import get_plugins_manager
 from saleor.plugins.models import PluginConfiguration
 from saleor.tests.utils import prepare_test_db_connections
 
 from saleor_loyalty.programs.operations import ProgramChanges, create_program
 from saleor_loyalty.programs.rules import RateInput
+from saleor_loyalty.shop.permissions import LoyaltyPermissions
 from saleor_loyalty.shop.settings import PLUGIN_ID
 
 TEST_DATABASES = {
@@ -45,17 +47,31 @@ def django_db_setup(django_db_blocker):
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
+@pytest.fixture(autouse=True)
+def setup_dummy_gateways(settings):
+    """Keep the plugins of our settings; Saleor's fixture of this name would replace them."""
+    return settings
+
+
 @pytest.fixture
-def plugin_on(db):
-    """The plugin, switched on."""
+def plugin_off(db):
+    """The plugin's configuration, switched off."""
     return PluginConfiguration.objects.create(
-        identifier=PLUGIN_ID, name="Loyalty", active=True, configuration=[]
+        identifier=PLUGIN_ID, name="Loyalty", active=False, configuration=[]
     )
 
 
 @pytest.fixture
+def plugin_on(plugin_off):
+    """The plugin, switched on."""
+    plugin_off.active = True
+    plugin_off.save()
+    return plugin_off
+
+
+@pytest.fixture
 def program(plugin_on, channel_USD):
-    """A programme on Saleor's USD channel: 10 points a dollar, worth a cent each."""
+    """A programme on Saleor's USD channel: 10 Stars a dollar, worth a cent each."""
     return create_program(
         changes=ProgramChanges(
             name="Aurora Club",
@@ -67,7 +83,7 @@ def program(plugin_on, channel_USD):
                 )
             ],
         ),
-        now=timezone.now() - timezone.timedelta(days=1),
+        now=timezone.now() - datetime.timedelta(days=400),
     )
 
 
@@ -77,10 +93,44 @@ def manager(plugin_on):
     return get_plugins_manager(allow_replica=False)
 
 
-@contextmanager
-def counted_queries():
-    """Count the queries on both of Saleor's connections."""
-    from django.test.utils import CaptureQueriesContext
+@pytest.fixture
+def permission_manage_loyalty(db):
+    """Our permission, as Saleor's post_migrate made it."""
+    from saleor.permission.models import Permission
 
-    with CaptureQueriesContext(connections["default"]) as captured:
-        yield captured
+    return Permission.objects.get(codename=LoyaltyPermissions.MANAGE_LOYALTY.codename)
+
+
+@pytest.fixture
+def loyalty_staff(staff_api_client, permission_manage_loyalty):
+    """A staff member who may manage loyalty, and nothing else."""
+    staff_api_client.user.user_permissions.add(permission_manage_loyalty)
+    return staff_api_client
+
+
+@pytest.fixture
+def paid_order(order_with_lines):
+    """An order of 70 dollars net, paid through the Transaction API."""
+    charge(order_with_lines, order_with_lines.total_gross_amount)
+    return order_with_lines
+
+
+def charge(order, amount, *, refunded=Decimal(0), reference="psp"):
+    """Record a transaction on an order, and let Saleor work out its amounts."""
+    from saleor.order.utils import updates_amounts_for_order
+
+    TransactionItem.objects.update_or_create(
+        order=order,
+        psp_reference=reference,
+        defaults={
+            "currency": order.currency,
+            "charged_value": amount - refunded,
+            "refunded_value": refunded,
+        },
+    )
+    updates_amounts_for_order(order)
+
+
+def ask(client, document, variables=None):
+    """Post a document and return the answer as a dict."""
+    return client.post_graphql(document, variables or {}).json()

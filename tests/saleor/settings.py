@@ -2,5 +2,8 @@
 
 from saleor.tests.settings import *  # noqa: F403
 
-PLUGINS = ["saleor_loyalty.plugin.plugin.LoyaltyPlugin"]
-ROOT_URLCONF = "saleor.urls"
+PLUGINS = [
+    "saleor.payment.gateways.dummy.plugin.DeprecatedDummyGatewayPlugin",
+    "saleor.plugins.user_email.plugin.UserEmailPlugin",
+    "saleor_loyalty.plugin.plugin.LoyaltyPlugin",
+]

@@ -1,0 +1,54 @@
+import email
+import email.policy
+
+import pytest
+from aiosmtpd.controller import Controller
+
+
+class Inbox:
+    """A real SMTP server's handler: keeps mails, or says no as it is told."""
+
+    def __init__(self):
+        self.mails = []
+        self.answers = []
+        self.hang_up = False
+        self.refuse_recipient = ""
+
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        if self.refuse_recipient:
+            return self.refuse_recipient
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server, session, envelope):
+        if self.hang_up:
+            self.mails.append(None)
+            server.transport.abort()
+            return "421 gone"
+        if self.answers:
+            return self.answers.pop(0)
+        self.mails.append(
+            email.message_from_bytes(envelope.original_content, policy=email.policy.default)
+        )
+        return "250 OK"
+
+
+@pytest.fixture
+def inbox():
+    return Inbox()
+
+
+@pytest.fixture
+def smtp_port(inbox):
+    """The port of a running SMTP server that delivers into the inbox."""
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    controller = Controller(inbox, hostname="127.0.0.1", port=port)
+    controller.start()
+    yield port
+    controller.stop()
+
+

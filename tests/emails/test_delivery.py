@@ -1,0 +1,253 @@
+from datetime import timedelta
+from smtplib import SMTPServerDisconnected
+
+import pytest
+from django.core.mail import get_connection
+
+from saleor_loyalty.emails.delivery import MailSender, deliver_due
+from saleor_loyalty.emails.models import EmailMessage
+from saleor_loyalty.emails.operations import (
+    claim_emails,
+    hand_over,
+    mark_sent,
+    queue_emails,
+)
+from saleor_loyalty.emails.queries import email_log
+from saleor_loyalty.emails.rendering import ShopIdentity
+from saleor_loyalty.emails.rules import EmailKind, EmailRequest
+from tests.emails.test_rendering import FACTS
+from tests.factories import NOW
+from tests.threads import in_threads
+
+
+def request(key="thank_you:1", **values):
+    defaults = {
+        "kind": EmailKind.THANK_YOU,
+        "channel_id": 7,
+        "recipient": "ada@example.com",
+        "language_code": "en",
+        "facts": FACTS,
+    }
+    return EmailRequest(key=key, **{**defaults, **values})
+
+
+def sender(port):
+    return MailSender(
+        backend=get_connection(
+            "django.core.mail.backends.smtp.EmailBackend",
+            host="127.0.0.1",
+            port=port,
+            timeout=5,
+        ),
+        from_address="hello@aurora.example",
+        from_name="Aurora Coffee",
+        shop=ShopIdentity(name="Aurora Coffee"),
+    )
+
+
+def deliver(port, now=NOW):
+    return deliver_due(sender_for=lambda _: sender(port), clock=lambda: now)
+
+
+@pytest.fixture
+def queued(db):
+    queue_emails(requests=[request()], now=NOW)
+    return EmailMessage.objects.get()
+
+
+@pytest.mark.usefixtures("queued")
+def test_a_mail_arrives_with_both_its_parts_and_its_sender(smtp_port, inbox):
+    report = deliver(smtp_port)
+
+    assert (report.claimed, report.sent) == (1, 1)
+    mail = inbox.mails[0]
+    assert mail["Subject"] == "Thank you, Ada! Your order has earned you 1,200 points"
+    assert mail["From"] == "Aurora Coffee <hello@aurora.example>"
+    assert mail["To"] == "ada@example.com"
+    assert mail["Content-Language"] == "en"
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert mail["Message-ID"] == f"<loyalty.{EmailMessage.objects.get().pk}@aurora.example>"
+    assert [part.get_content_type() for part in mail.iter_parts()] == ["text/plain", "text/html"]
+    assert mail.get_body(("plain",)).get_content().startswith("Dear Ada,")
+    message = EmailMessage.objects.get()
+    assert (message.status, message.sent_at, message.attempts) == ("sent", NOW, 1)
+
+
+def test_a_key_is_queued_once_ever(queued, smtp_port, inbox):
+    deliver(smtp_port)
+
+    queue_emails(requests=[request(), request()], now=NOW)
+    deliver(smtp_port)
+
+    assert email_log().count() == 1
+    assert len(inbox.mails) == 1
+
+
+def test_a_refusing_mail_server_gets_it_later_and_once(queued, smtp_port, inbox):
+    inbox.answers = ["451 busy", "452 full"]
+
+    for minutes in (0, 1, 3, 60):
+        deliver(smtp_port, now=NOW + timedelta(minutes=minutes))
+
+    queued.refresh_from_db()
+    assert (queued.status, queued.attempts, queued.error) == ("sent", 3, "")
+    assert len(inbox.mails) == 1
+
+
+def test_between_retries_it_waits(queued, smtp_port, inbox):
+    inbox.answers = ["451 busy"]
+    deliver(smtp_port)
+
+    report = deliver(smtp_port, now=NOW + timedelta(seconds=59))
+
+    queued.refresh_from_db()
+    assert report.claimed == 0
+    assert (queued.status, queued.due_at) == ("queued", NOW + timedelta(minutes=1))
+    assert "busy" in queued.error
+
+
+def test_a_mail_server_that_is_down_gets_it_later(queued, smtp_port, inbox):
+    report = deliver(1)
+    assert report.failed == 1
+
+    deliver(smtp_port, now=NOW + timedelta(minutes=1))
+
+    assert len(inbox.mails) == 1
+
+
+def test_an_address_that_does_not_exist_fails_for_good(queued, smtp_port, inbox):
+    inbox.refuse_recipient = "550 no such user"
+
+    deliver(smtp_port)
+
+    queued.refresh_from_db()
+    assert queued.status == "failed"
+    assert "no such user" in queued.error
+
+
+def test_an_address_that_is_busy_is_tried_again(queued, smtp_port, inbox):
+    inbox.refuse_recipient = "450 mailbox busy"
+
+    deliver(smtp_port)
+
+    queued.refresh_from_db()
+    assert queued.status == "queued"
+
+
+def test_it_gives_up_after_24_attempts(queued, smtp_port, inbox):
+    EmailMessage.objects.update(attempts=23)
+    inbox.answers = ["451 busy"]
+
+    deliver(smtp_port)
+
+    queued.refresh_from_db()
+    assert (queued.status, queued.attempts) == ("failed", 24)
+
+
+def test_a_connection_that_breaks_while_the_server_has_the_mail_is_doubtful_and_not_repeated(
+    queued, smtp_port, inbox
+):
+    inbox.hang_up = True
+    report = deliver(smtp_port)
+    inbox.hang_up = False
+
+    deliver(smtp_port, now=NOW + timedelta(days=1))
+
+    queued.refresh_from_db()
+    assert report.doubtful == 1
+    assert queued.status == "doubtful"
+    assert len(inbox.mails) == 1
+
+
+@pytest.mark.parametrize("error", [TimeoutError("slow"), SMTPServerDisconnected("gone")])
+def test_a_time_out_while_sending_is_doubtful(queued, smtp_port, error):
+    def sending(_):
+        raise error
+
+    through = sender(smtp_port)
+    through.backend.send_messages = sending
+    deliver_due(sender_for=lambda _: through, clock=lambda: NOW)
+
+    queued.refresh_from_db()
+    assert queued.status == "doubtful"
+
+
+def test_a_worker_killed_before_the_hand_over_loses_nothing(queued, smtp_port, inbox):
+    claim_emails(limit=10, now=NOW)
+
+    assert deliver(smtp_port, now=NOW + timedelta(minutes=9)).claimed == 0
+    deliver(smtp_port, now=NOW + timedelta(minutes=11))
+
+    assert len(inbox.mails) == 1
+
+
+def test_a_worker_killed_after_the_hand_over_sends_nothing_twice(queued, smtp_port, inbox):
+    (message,) = claim_emails(limit=10, now=NOW)
+    hand_over(message=message, now=NOW)
+
+    deliver(smtp_port, now=NOW + timedelta(minutes=11))
+
+    queued.refresh_from_db()
+    assert queued.status == "doubtful"
+    assert inbox.mails == []
+
+
+def test_a_worker_that_wakes_up_after_its_claim_was_taken_back_sends_nothing(queued):
+    (message,) = claim_emails(limit=10, now=NOW)
+    EmailMessage.objects.update(status="queued", claimed_at=None)
+    claim_emails(limit=10, now=NOW + timedelta(minutes=11))
+
+    assert not hand_over(message=message, now=NOW + timedelta(minutes=12))
+    mark_sent(message=message, now=NOW)
+
+    queued.refresh_from_db()
+    assert queued.status == "sending"
+
+
+def test_a_lost_claim_stops_the_sending(queued, smtp_port, inbox, monkeypatch):
+    monkeypatch.setattr("saleor_loyalty.emails.delivery.hand_over", lambda **_: False)
+
+    report = deliver(smtp_port)
+
+    assert report.sent == 0
+    assert inbox.mails == []
+
+
+def test_a_broken_template_leaves_the_mail_queued_with_its_error(db, smtp_port, inbox):
+    queue_emails(requests=[request(facts={"first_name": "Ada"}), request("fine")], now=NOW)
+
+    report = deliver(smtp_port)
+
+    broken = EmailMessage.objects.get(key="thank_you:1")
+    assert (report.sent, report.failed) == (1, 1)
+    assert (broken.status, broken.attempts) == ("queued", 1)
+    assert "TemplateBroken" in broken.error
+    assert "unknown variable" in broken.error
+
+
+def test_each_channel_sends_through_its_own_server(db, smtp_port, inbox):
+    queue_emails(requests=[request("a", channel_id=1), request("b", channel_id=2)], now=NOW)
+    asked = []
+
+    def sender_for(channel_id):
+        asked.append(channel_id)
+        return sender(smtp_port)
+
+    deliver_due(sender_for=sender_for, clock=lambda: NOW)
+
+    assert sorted(asked) == [1, 2]
+    assert len(inbox.mails) == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_8_workers_send_40_mails_once_each(smtp_port, inbox):
+    queue_emails(requests=[request(f"mail-{n}") for n in range(40)], now=NOW)
+
+    results = in_threads(
+        8,
+        lambda _: deliver_due(sender_for=lambda _: sender(smtp_port), clock=lambda: NOW, limit=7),
+    )
+    deliver(smtp_port)
+
+    assert not [result for result in results if isinstance(result, Exception)]
+    assert len({mail["Message-ID"] for mail in inbox.mails}) == len(inbox.mails) == 40

@@ -1,0 +1,170 @@
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from saleor.order import OrderStatus
+from saleor.payment import TransactionKind
+from saleor.payment.models import TransactionEvent
+
+from saleor_loyalty.orders.facts import OrderState
+from saleor_loyalty.programs.rules import PriceBasis
+from saleor_loyalty.shop.orders import load_order_facts
+from tests.saleor.conftest import charge
+
+
+def facts_of(order):
+    return load_order_facts([str(order.pk)])[str(order.pk)]
+
+
+def test_the_facts_of_an_order(paid_order, customer_user, channel_USD):
+    customer_user.first_name = "Leslie"
+    customer_user.save()
+
+    facts = facts_of(paid_order)
+
+    assert facts.number == str(paid_order.number)
+    assert facts.channel_id == channel_USD.pk
+    assert (facts.user_id, facts.is_guest) == (customer_user.pk, False)
+    assert (facts.email, facts.first_name) == (customer_user.email, "Leslie")
+    assert facts.merchandise(PriceBasis.NET) == Decimal(70)
+    assert facts.merchandise(PriceBasis.GROSS) == Decimal("86.10")
+    assert facts.shipping == paid_order.shipping_price_gross_amount
+    assert facts.total == paid_order.total_gross_amount
+    assert (facts.charged, facts.refunded, facts.is_paid) == (facts.total, 0, True)
+    assert facts.state is OrderState.PLACED
+    assert [line.quantity for line in facts.lines] == [3, 2]
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        (OrderStatus.DRAFT, OrderState.OPEN),
+        (OrderStatus.UNCONFIRMED, OrderState.OPEN),
+        (OrderStatus.EXPIRED, OrderState.OPEN),
+        (OrderStatus.UNFULFILLED, OrderState.PLACED),
+        (OrderStatus.PARTIALLY_FULFILLED, OrderState.PLACED),
+        (OrderStatus.FULFILLED, OrderState.PLACED),
+        (OrderStatus.PARTIALLY_RETURNED, OrderState.PLACED),
+        (OrderStatus.RETURNED, OrderState.PLACED),
+        (OrderStatus.CANCELED, OrderState.CANCELLED),
+    ],
+)
+def test_every_status_of_saleor_has_its_state(order, status, state):
+    order.status = status
+    order.save()
+
+    assert facts_of(order).state is state
+
+
+def test_no_status_of_saleor_is_forgotten():
+    tested = {
+        OrderStatus.DRAFT,
+        OrderStatus.UNCONFIRMED,
+        OrderStatus.EXPIRED,
+        OrderStatus.UNFULFILLED,
+        OrderStatus.PARTIALLY_FULFILLED,
+        OrderStatus.FULFILLED,
+        OrderStatus.PARTIALLY_RETURNED,
+        OrderStatus.RETURNED,
+        OrderStatus.CANCELED,
+    }
+
+    assert {status for status, _ in OrderStatus.CHOICES} == tested
+
+
+def test_gift_cards_and_gifts_are_no_merchandise(paid_order):
+    first, second = paid_order.lines.all()
+    first.is_gift_card = True
+    first.save()
+    second.is_gift = True
+    second.save()
+
+    assert facts_of(paid_order).merchandise(PriceBasis.GROSS) == 0
+
+
+def test_refunds_through_transactions_are_counted_over_all_of_them(paid_order):
+    charge(paid_order, Decimal(60), refunded=Decimal(20))
+    charge(paid_order, Decimal(60), refunded=Decimal(5), reference="second")
+
+    facts = facts_of(paid_order)
+
+    assert (facts.charged, facts.refunded) == (Decimal(95), Decimal(25))
+
+
+def test_refunds_of_legacy_payments_count_only_when_they_succeeded(payment_txn_captured):
+    payment = payment_txn_captured
+    for kind, is_success, amount in (
+        (TransactionKind.REFUND, True, 10),
+        (TransactionKind.REFUND, False, 20),
+        (TransactionKind.REFUND_ONGOING, True, 30),
+    ):
+        payment.transactions.create(
+            amount=amount, currency="USD", kind=kind, gateway_response={}, is_success=is_success
+        )
+
+    assert facts_of(payment.order).refunded == Decimal(10)
+
+
+def test_charge_backs_are_counted(paid_order):
+    item = paid_order.payment_transactions.get()
+    for amount, counts in ((Decimal(7), True), (Decimal(8), False)):
+        TransactionEvent.objects.create(
+            transaction=item,
+            type="charge_back",
+            amount_value=amount,
+            currency="USD",
+            include_in_calculations=counts,
+        )
+
+    assert facts_of(paid_order).charged_back == Decimal(7)
+
+
+def test_a_nameless_variant_is_not_called_by_its_id(paid_order):
+    line = paid_order.lines.first()
+    line.variant_name = line.product_variant_id = "UHJvZHVjdFZhcmlhbnQ6Mzg0"
+    line.translated_product_name = "Affekrus"
+    line.save()
+
+    facts = facts_of(paid_order).lines[0]
+
+    assert (facts.name, facts.variant_name) == ("Affekrus", "")
+
+
+def test_a_guests_order_finds_the_confirmed_account_with_its_address(paid_order, customer_user):
+    paid_order.user = None
+    paid_order.user_email = customer_user.email.upper()
+    paid_order.save()
+
+    found = facts_of(paid_order)
+    customer_user.is_confirmed = False
+    customer_user.save()
+    unconfirmed = facts_of(paid_order)
+
+    assert (found.user_id, found.is_guest) == (customer_user.pk, True)
+    assert unconfirmed.user_id is None
+
+
+def test_the_name_comes_from_the_address_where_the_account_has_none(paid_order):
+    paid_order.user.first_name = ""
+    paid_order.user.save()
+
+    assert facts_of(paid_order).first_name == paid_order.billing_address.first_name
+
+
+def test_ids_that_are_none_of_saleors_are_left_out(paid_order):
+    ids = ["", "nonsense", "\N{SNOWMAN}", "123", "00000000-0000-4000-8000-000000000000"]
+
+    assert load_order_facts(ids) == {}
+
+
+def test_facts_take_as_many_queries_for_5_orders_as_for_1(order_generator):
+    orders = [order_generator(user=None, user_email=f"u{n}@example.com") for n in range(5)]
+    counts = []
+
+    for batch in (orders[:1], orders):
+        with CaptureQueriesContext(connection) as captured:
+            load_order_facts([str(order.pk) for order in batch])
+        counts.append(len(captured))
+
+    assert counts == [6, 6]
