@@ -58,8 +58,7 @@ def migrations() -> int:
 
 
 COMMANDS: Dict[str, Callable[[], int]] = {
-    command.__name__: command
-    for command in (demo, serve, test, lint, bench, messages, migrations)
+    command.__name__: command for command in (demo, serve, test, lint, bench, messages, migrations)
 }
 
 

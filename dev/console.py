@@ -51,6 +51,7 @@ def run(
 
     Raises:
         Trouble: it failed; with the end of its output.
+
     """
     result = subprocess.run(
         [str(part) for part in command],

@@ -12,6 +12,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 T = TypeVar("T")
+ENOUGH = 20
 
 ADDRESS = {
     "firstName": "Ada",
@@ -43,6 +44,7 @@ class Shop:
 
         Raises:
             Refused: GraphQL errors, or `errors` of a mutation.
+
         """
         answer = self.answer(document, variables, token)
         if answer.get("errors"):
@@ -105,6 +107,7 @@ def until(look: Callable[[], T], *, within: float = 60.0, what: str = "it") -> T
 
     Raises:
         Refused: it did not happen in time.
+
     """
     deadline = time.monotonic() + within
     while True:
@@ -205,7 +208,7 @@ def variants(shop: Shop, count: int = 2) -> List[Dict[str, Any]]:
             continue
         for variant in product["variants"]:
             price = variant["pricing"] and variant["pricing"]["price"]
-            if price and price["gross"]["amount"] > 0 and variant["quantityAvailable"] >= 20:
+            if price and price["gross"]["amount"] > 0 and variant["quantityAvailable"] >= ENOUGH:
                 found.append({"id": variant["id"], "name": product["name"]})
                 break
         if len(found) == count:
@@ -240,8 +243,7 @@ def fill_checkout(
                 "shippingAddress": ADDRESS,
                 "billingAddress": ADDRESS,
                 "lines": [
-                    {"variantId": variant["id"], "quantity": quantity}
-                    for variant in variants(shop)
+                    {"variantId": variant["id"], "quantity": quantity} for variant in variants(shop)
                 ],
             }
         },
@@ -280,6 +282,7 @@ def pay(shop: Shop, checkout: Dict[str, Any], *, extra: Decimal = Decimal(0)) ->
 
     Returns:
         The transaction's id.
+
     """
     total = checkout["totalPrice"]["gross"]
     data = shop.ask(

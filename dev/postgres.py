@@ -89,7 +89,7 @@ def server() -> Iterator[Server]:
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """Starting and stopping is for one process at a time."""
+    """Let one process at a time start or stop the server."""
     with open(CACHE / "postgres.lock", "a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -100,6 +100,7 @@ def _find_bindir() -> Path:
 
     Raises:
         Trouble: there is none; with what to install.
+
     """
     on_path = shutil.which("pg_config")
     candidates: List[Path] = []
@@ -115,9 +116,11 @@ def _find_bindir() -> Path:
         candidates.extend(sorted(Path("/").glob(pattern[1:]), reverse=True))
     for bindir in candidates:
         if (bindir / "initdb").exists() and (bindir / "pg_ctl").exists():
-            share = Path(run([bindir / "pg_config", "--sharedir"]).strip()) if (
-                bindir / "pg_config"
-            ).exists() else Path("/usr/share/postgresql") / bindir.parent.name
+            share = (
+                Path(run([bindir / "pg_config", "--sharedir"]).strip())
+                if (bindir / "pg_config").exists()
+                else Path("/usr/share/postgresql") / bindir.parent.name
+            )
             if all((share / "extension" / f"{name}.control").exists() for name in EXTENSIONS):
                 return bindir
     raise Trouble(
@@ -222,9 +225,7 @@ def _free_port() -> int:
 free_port = _free_port
 
 
-def manage(
-    environment: Environment, *arguments: str, url: str, log: Optional[Path] = None
-) -> str:
+def manage(environment: Environment, *arguments: str, url: str, log: Optional[Path] = None) -> str:
     """Run Saleor's manage.py on a database."""
     assert environment.saleor is not None
     return run(

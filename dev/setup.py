@@ -48,9 +48,7 @@ def find_python() -> str:
 def _version_of(python: str) -> str:
     code = "import sys; print('%d.%d' % sys.version_info[:2])"
     try:
-        result = subprocess.run(
-            [python, "-c", code], capture_output=True, text=True, check=False
-        )
+        result = subprocess.run([python, "-c", code], capture_output=True, text=True, check=False)
     except OSError:
         return ""
     return result.stdout.strip()
@@ -75,6 +73,7 @@ def get_saleor() -> Path:
 
     Raises:
         SaleorMissing: it is not in the cache and cannot be cloned.
+
     """
     place = CACHE / SALEOR_VERSION / "saleor"
     if (place / "manage.py").exists():

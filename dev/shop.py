@@ -10,6 +10,7 @@ import sys
 import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Dict, Iterator, List, Optional
 from urllib.error import URLError
@@ -76,6 +77,7 @@ class RunningShop:
 
         Raises:
             Trouble: something has; with the end of its log.
+
         """
         for name, process in self.processes.items():
             if process.poll() is not None:
@@ -235,7 +237,7 @@ def _wait_for_saleor(shop: RunningShop) -> None:
         shop.check_alive()
         try:
             with urlopen(f"{shop.url}/health/", timeout=5) as answer:
-                if answer.status == 200:
+                if answer.status == HTTPStatus.OK:
                     return
         except (URLError, OSError):
             time.sleep(0.3)

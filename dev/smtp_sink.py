@@ -51,7 +51,7 @@ async def serve(port: int, folder: Path) -> None:
     controller = UnthreadedController(
         Keeper(folder), hostname="127.0.0.1", port=port, loop=asyncio.get_running_loop()
     )
-    controller.server_coro = controller._create_server()
+    controller.server_coro = controller._create_server()  # noqa: SLF001
     await controller.server_coro
     await asyncio.Event().wait()
 

@@ -8,7 +8,7 @@ from dev.console import say
 from dev.journey import Refused, Shop
 
 ADA = "ada.lovelace@example.com"
-PASSWORD = "password-of-ada"  # noqa: S105
+PASSWORD = "password-of-ada"
 TEN = Decimal(10)
 
 
@@ -47,7 +47,7 @@ def _play(story: Story, shop: Shop) -> None:
     program = journey.set_up_program(shop)
     rate = Decimal(str(program["rates"][0]["pointsPerUnit"]))
     story.tell(
-        f"Staff switch Loyalty on and create \"{program['name']}\": "
+        f'Staff switch Loyalty on and create "{program["name"]}": '
         f"{rate.normalize():f} {program['pointsName']} a dollar."
     )
     token = journey.register(shop, address=ADA, password=PASSWORD, first_name="Ada")
@@ -74,7 +74,7 @@ def _play(story: Story, shop: Shop) -> None:
     story.check(f"Her balance is {balance} Stars.", found=balance, expected=to_earn)
     mails = journey.until(lambda: _thank_yous(shop), what="the thank-you mail")
     story.check(
-        f"A mail arrives: \"{mails[0]['Subject']}\".",
+        f'A mail arrives: "{mails[0]["Subject"]}".',
         found=mails[0]["Subject"],
         expected=f"Thank you, Ada! Your order has earned you {to_earn:,} Stars",
     )
@@ -102,9 +102,7 @@ def _play(story: Story, shop: Shop) -> None:
     for edge in status["entries"]["edges"]:
         node = edge["node"]
         say(f"      {node['points']:+8,}  {node['reason']:16} order {node['orderNumber']}")
-    story.check(
-        "In all of this she got one thank-you.", found=len(_thank_yous(shop)), expected=1
-    )
+    story.check("In all of this she got one thank-you.", found=len(_thank_yous(shop)), expected=1)
     text = mails[0].get_body(("plain",))
     assert text is not None
     say("\n  The mail, as plain text:\n")

@@ -28,9 +28,7 @@ def make_program(*, now: datetime = START, **changes) -> Program:
 
 
 def rate(currency: str, points: str = "10", value: str = "0.01") -> RateInput:
-    return RateInput(
-        currency=currency, points_per_unit=Decimal(points), point_value=Decimal(value)
-    )
+    return RateInput(currency=currency, points_per_unit=Decimal(points), point_value=Decimal(value))
 
 
 def make_user(email: str = "ada@example.com"):

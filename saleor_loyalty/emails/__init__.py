@@ -1,0 +1,1 @@
+"""Mails: queue, rendering, delivery; knows no feature."""

@@ -29,6 +29,8 @@ from saleor_loyalty.emails.rules import EmailKind
 
 logger = logging.getLogger(__name__)
 
+PERMANENT = 500  # SMTP's replies from here on mean: do not try again
+
 
 @dataclass(frozen=True, kw_only=True)
 class MailSender:
@@ -119,16 +121,12 @@ def _deliver(
         return
     try:
         sender.backend.send_messages([envelope])
-    except SMTPServerDisconnected as error:
+    except (SMTPServerDisconnected, TimeoutError, ConnectionError) as error:
         mark_doubtful(message=message, error=f"{type(error).__name__}: {error}")
         report.doubtful += 1
-        logger.error("Loyalty mail %s may or may not have left: %s", message.key, error)
-    except SMTPException as error:
+        logger.exception("Loyalty mail %s may or may not have left", message.key)
+    except (SMTPException, OSError) as error:
         _fail(message, error, permanent=_is_permanent(error), clock=clock, report=report)
-    except OSError as error:
-        mark_doubtful(message=message, error=f"{type(error).__name__}: {error}")
-        report.doubtful += 1
-        logger.error("Loyalty mail %s may or may not have left: %s", message.key, error)
     else:
         mark_sent(message=message, now=clock())
         report.sent += 1
@@ -171,9 +169,9 @@ def _fail(
     logger.error("Loyalty mail %s was not sent: %s", message.key, error)
 
 
-def _is_permanent(error: SMTPException) -> bool:
+def _is_permanent(error: Exception) -> bool:
     """Whether the mail server said no for good (5xx)."""
     if isinstance(error, SMTPRecipientsRefused):
-        return all(code >= 500 for code, _ in error.recipients.values())
+        return all(code >= PERMANENT for code, _ in error.recipients.values())
     code = getattr(error, "smtp_code", 0)
-    return isinstance(code, int) and code >= 500
+    return isinstance(code, int) and code >= PERMANENT

@@ -102,6 +102,7 @@ def render(
 
     Raises:
         TemplateBroken: a template is missing or wrong, or asks for what the facts lack.
+
     """
     language = language_for(language_code)
     values = {**facts, "shop": shop, "language": language}

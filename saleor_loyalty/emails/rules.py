@@ -51,4 +51,5 @@ class EmailRequest:
 
 def retry_delay(attempts: int) -> timedelta:
     """Return how long a mail waits after its nth failed attempt: 1, 2, 4 ... 120 minutes."""
-    return min(FIRST_RETRY * 2 ** min(attempts - 1, 20), LONGEST_RETRY)
+    doublings = min(attempts - 1, 20)
+    return min(FIRST_RETRY * (1 << doublings), LONGEST_RETRY)

@@ -44,6 +44,7 @@ def adjust_points(
     Raises:
         MemberNotFound, AdjustmentInvalid, PointsInvalid, InsufficientPoints,
         IdempotencyConflict: the key was used for another adjustment.
+
     """
     if not 1 <= len(note.strip()) <= MAX_NOTE_LENGTH:
         raise AdjustmentInvalid(field="reason", problem=f"needs 1 to {MAX_NOTE_LENGTH} characters")

@@ -23,6 +23,7 @@ def join_program(*, user_id: int, channel_id: int, now: datetime) -> Member:
 
     Raises:
         NoProgram: no active programme serves the channel.
+
     """
     terms = load_terms(channel_ids=[channel_id]).by_channel.get(channel_id)
     if terms is None or not terms.is_active:

@@ -177,24 +177,12 @@ def settlement_of(
             return Settlement(facts=order, outcome=Outcome.NO_PROGRAM)
         program = found
         is_settled = False
-    if order.is_replacement:
-        return Settlement(facts=order, outcome=Outcome.REPLACEMENT, terms=program)
     rate = program.rate_at(currency=order.currency, moment=order.created_at)
-    if rate is None:
-        return Settlement(facts=order, outcome=Outcome.NO_RATE, terms=program)
-    if order.state is OrderState.OPEN or not order.is_paid:
-        return Settlement(facts=order, outcome=Outcome.UNPAID, terms=program)
-    if not is_settled:
-        was_guest = order.is_guest or (
-            before is not None and before.outcome == Outcome.NO_ACCOUNT.value
-        )
-        is_too_late = was_guest and now >= order.guest_claim_ends_at(program.guest_order_days)
-        if order.user_id is None or is_too_late:
-            return Settlement(facts=order, outcome=Outcome.NO_ACCOUNT, terms=program)
-        if program.enrollment is Enrollment.ON_REQUEST:
-            member = members.get((program.program_id, order.user_id))
-            if member is None or member.joined_at > order.created_at:
-                return Settlement(facts=order, outcome=Outcome.NOT_A_MEMBER, terms=program)
+    refusal = _why_not_paid(order, rate=rate)
+    if refusal is None and not is_settled:
+        refusal = _why_not_theirs(order, before=before, program=program, members=members, now=now)
+    if refusal is not None or rate is None:
+        return Settlement(facts=order, outcome=refusal or Outcome.NO_RATE, terms=program)
     merchandise = order.merchandise(rate.price_basis)
     earned = points_for(merchandise, points_per_unit=rate.points_per_unit)
     is_cancelled = order.state is OrderState.CANCELLED
@@ -208,6 +196,39 @@ def settlement_of(
         earned=earned,
         returned=order.points_to_return(earned),
     )
+
+
+def _why_not_paid(order: OrderFacts, *, rate: Rate | None) -> Outcome | None:
+    """Return why an order earns for nobody, or None."""
+    if order.is_replacement:
+        return Outcome.REPLACEMENT
+    if rate is None:
+        return Outcome.NO_RATE
+    if order.state is OrderState.OPEN or not order.is_paid:
+        return Outcome.UNPAID
+    return None
+
+
+def _why_not_theirs(
+    order: OrderFacts,
+    *,
+    before: SettledOrder | None,
+    program: ProgramTerms,
+    members: Mapping[tuple[int, int], Member],
+    now: datetime,
+) -> Outcome | None:
+    """Return why a paid order does not earn for its customer, or None."""
+    was_guest = order.is_guest or (
+        before is not None and before.outcome == Outcome.NO_ACCOUNT.value
+    )
+    is_too_late = was_guest and now >= order.guest_claim_ends_at(program.guest_order_days)
+    if order.user_id is None or is_too_late:
+        return Outcome.NO_ACCOUNT
+    if program.enrollment is Enrollment.ON_REQUEST:
+        member = members.get((program.program_id, order.user_id))
+        if member is None or member.joined_at > order.created_at:
+            return Outcome.NOT_A_MEMBER
+    return None
 
 
 def _is_news(order: OrderFacts, before: Mapping[str, SettledOrder]) -> bool:
@@ -237,9 +258,7 @@ def _member_ids(
                 known[order.order_id] = member.pk
             elif settlement.net > 0:
                 joining[order.order_id] = membership
-                joined[membership] = min(
-                    joined.get(membership, order.created_at), order.created_at
-                )
+                joined[membership] = min(joined.get(membership, order.created_at), order.created_at)
     new = enroll(joined=joined, by=JoinedBy.ORDER) if joined else {}
     return known | {order_id: new[membership].pk for order_id, membership in joining.items()}
 

@@ -25,7 +25,7 @@ def thank_you_email(
     That is: an imported order, one older than a week, one paid back already, and one without an
     address. Its key is the order's, so an order is thanked for once, ever.
     """
-    is_returned = order.points_to_return(100) == 100
+    is_returned = order.points_to_return(1) == 1
     if order.is_import or not order.email or is_returned or now - order.created_at > THANKS_FOR:
         return None
     worth = max(purse.total, 0) * rate.point_value
@@ -40,9 +40,7 @@ def thank_you_email(
             "program_name": terms.name,
             "points_name": terms.points_name,
             "order_number": order.number,
-            "ordered_on": order.created_at.astimezone(ZoneInfo(terms.time_zone))
-            .date()
-            .isoformat(),
+            "ordered_on": order.created_at.astimezone(ZoneInfo(terms.time_zone)).date().isoformat(),
             "lines": [
                 {
                     "name": line.name,

@@ -1,0 +1,1 @@
+"""Our part of Saleor's schema."""

@@ -28,6 +28,7 @@ def require_owner_or_manager(context: Any, *, user_id: int | None) -> None:
 
     Raises:
         PermissionDenied: for everybody else.
+
     """
     is_owner = bool(context.user) and context.user.pk == user_id and not context.app
     if not is_owner and not may_manage(context):

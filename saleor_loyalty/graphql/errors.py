@@ -2,7 +2,6 @@
 
 from enum import Enum
 
-import graphene
 from django.core.exceptions import ValidationError
 from saleor.graphql.core.types.common import Error
 

@@ -124,9 +124,7 @@ class SettledOrderByOrderIdLoader(DataLoader[str, SettledOrder | None]):
         return [found.get(key) for key in keys]
 
 
-def _grouped[Value](
-    keys: Sequence[int], pairs: Iterable[tuple[int, Value]]
-) -> list[list[Value]]:
+def _grouped[Value](keys: Sequence[int], pairs: Iterable[tuple[int, Value]]) -> list[list[Value]]:
     groups: dict[int, list[Value]] = defaultdict(list)
     for key, value in pairs:
         groups[key].append(value)

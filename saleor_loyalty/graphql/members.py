@@ -49,8 +49,7 @@ class LoyaltyBalance(BaseObjectType):
     debt_points = graphene.Int(
         required=True,
         description=(
-            "Points owed because a refund took back more than was left; "
-            "the next awards repay them."
+            "Points owed because a refund took back more than was left; the next awards repay them."
         ),
     )
     value = graphene.Field(
@@ -130,12 +129,8 @@ class LoyaltyMember(ModelObjectType[models.Member]):
 
     @staticmethod
     def resolve_entries(root: models.Member, info: Any, **kwargs: Any) -> Any:
-        entries = history_of(
-            member_id=root.pk, using=get_database_connection_name(info.context)
-        )
-        return create_connection_slice(
-            entries, info, kwargs, LoyaltyPointsEntryCountableConnection
-        )
+        entries = history_of(member_id=root.pk, using=get_database_connection_name(info.context))
+        return create_connection_slice(entries, info, kwargs, LoyaltyPointsEntryCountableConnection)
 
     @staticmethod
     def resolve_user(root: models.Member, info: Any) -> Any:
@@ -246,9 +241,7 @@ class LoyaltyMemberQueries(graphene.ObjectType):
                 search=criteria.get("search") or "",
                 using=get_database_connection_name(info.context),
             )
-            return create_connection_slice(
-                members, info, kwargs, LoyaltyMemberCountableConnection
-            )
+            return create_connection_slice(members, info, kwargs, LoyaltyMemberCountableConnection)
 
         return is_switched_on(info.context).then(found)
 
@@ -291,9 +284,7 @@ class LoyaltyPointsAdjustInput(BaseInputObjectType):
     """Points to give or take by hand."""
 
     member_id = graphene.ID(required=True, description="ID of the member.")
-    points = graphene.Int(
-        required=True, description="Points: above 0 to give, below 0 to take."
-    )
+    points = graphene.Int(required=True, description="Points: above 0 to give, below 0 to take.")
     reason = graphene.String(
         required=True, description="Why, in words that the member can read; up to 1000."
     )

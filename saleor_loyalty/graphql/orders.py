@@ -141,9 +141,7 @@ def _priced_lines(root: Any, info: Any) -> Promise[list[Any]]:
     """Return the checkout's lines with the prices that Saleor's own subtotal is made of."""
     subtotal = Promise.resolve(Checkout.resolve_subtotal_price(root, info))
     token = root.node.token
-    return subtotal.then(
-        lambda _: CheckoutLinesInfoByCheckoutTokenLoader(info.context).load(token)
-    )
+    return subtotal.then(lambda _: CheckoutLinesInfoByCheckoutTokenLoader(info.context).load(token))
 
 
 def _points_of(lines: list[Any], rate: EarningRate) -> int:

@@ -40,9 +40,7 @@ class LoyaltyEarningRate(BaseObjectType):
     points_per_unit = PositiveDecimal(
         required=True, description="Points for one unit of the currency."
     )
-    point_value = graphene.Field(
-        Money, required=True, description="What one point is worth."
-    )
+    point_value = graphene.Field(Money, required=True, description="What one point is worth.")
     price_basis = graphene.Field(
         LoyaltyPriceBasisEnum,
         required=True,
@@ -313,5 +311,3 @@ class LoyaltyProgramMutations(graphene.ObjectType):
 
     loyalty_program_create = LoyaltyProgramCreate.Field()
     loyalty_program_update = LoyaltyProgramUpdate.Field()
-
-

@@ -6,8 +6,8 @@ from saleor.graphql.checkout.types import Checkout
 from saleor.graphql.core.fields import BaseField
 from saleor.graphql.order.types import Order
 
-from saleor_loyalty.graphql.enums import DOC_CATEGORY
 from saleor_loyalty.graphql.emails import LoyaltyEmailQueries
+from saleor_loyalty.graphql.enums import DOC_CATEGORY
 from saleor_loyalty.graphql.members import (
     LoyaltyMember,
     LoyaltyMemberMutations,
@@ -74,7 +74,7 @@ EXTENSIONS: dict[type[graphene.ObjectType], dict[str, graphene.Field]] = {
 _PAGED = {"complexity": 1, "multipliers": ["first", "last"]}
 _ONE = {"complexity": 1}
 
-# Fields that read the database. Those that are left out are plain values of a row.
+# Every field that leads to an object; what is left out are plain values, which Saleor counts as 0.
 COSTS: dict[str, dict[str, dict[str, object]]] = {
     "Query": {
         "loyaltyProgram": _ONE,
@@ -96,6 +96,7 @@ COSTS: dict[str, dict[str, dict[str, object]]] = {
     "LoyaltyMember": {"program": _ONE, "balance": _ONE, "entries": _PAGED, "user": _ONE},
     "LoyaltyBalance": {"value": _ONE},
     "LoyaltyPointsEntry": {"breakdown": _ONE},
+    "LoyaltyEarningBreakdown": {"merchandise": _ONE},
     "OrderLoyalty": {"program": _ONE, "breakdown": _ONE},
     "CheckoutLoyalty": {"program": _ONE},
     "LoyaltyEarningRate": {"pointValue": _ONE},

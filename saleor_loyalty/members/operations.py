@@ -39,6 +39,4 @@ def enroll(*, joined: Mapping[Membership, datetime], by: JoinedBy) -> dict[Membe
         ignore_conflicts=True,
     )
     found = members_of(user_ids=[membership.user_id for membership in joined])
-    return {
-        membership: found[membership.program_id, membership.user_id] for membership in joined
-    }
+    return {membership: found[membership.program_id, membership.user_id] for membership in joined}

@@ -7,9 +7,7 @@ from django.db.models import Q, QuerySet
 from saleor_loyalty.members.models import Member
 
 
-def members_of(
-    *, user_ids: Iterable[int], using: str = "default"
-) -> dict[tuple[int, int], Member]:
+def members_of(*, user_ids: Iterable[int], using: str = "default") -> dict[tuple[int, int], Member]:
     """Return the members that these users are, by (programme id, user id). One query."""
     return {
         (member.program_id, user_id): member

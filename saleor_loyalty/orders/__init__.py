@@ -1,0 +1,1 @@
+"""Facts of orders, orders that are due, and what was settled for each."""

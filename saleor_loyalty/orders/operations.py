@@ -77,9 +77,7 @@ def postpone(*, order_id: str, error: str, now: datetime) -> None:
 
 def save_settled(*, settled: Iterable[SettledOrder]) -> None:
     """Write what was settled, replacing what stood there. One statement."""
-    fields = [
-        field.name for field in SettledOrder._meta.concrete_fields if not field.primary_key
-    ]
+    fields = [field.name for field in SettledOrder._meta.concrete_fields if not field.primary_key]
     SettledOrder.objects.bulk_create(
         list(settled), update_conflicts=True, unique_fields=["order_id"], update_fields=fields
     )

@@ -6,9 +6,7 @@ from datetime import datetime
 from saleor_loyalty.orders.models import OrderSweep, SettledOrder
 
 
-def settled_orders(
-    *, order_ids: Iterable[str], using: str = "default"
-) -> dict[str, SettledOrder]:
+def settled_orders(*, order_ids: Iterable[str], using: str = "default") -> dict[str, SettledOrder]:
     """Return what was settled for orders, by order id. One query."""
     return SettledOrder.objects.using(using).in_bulk(list(order_ids))
 

@@ -22,4 +22,5 @@ LONGEST_RETRY_SECONDS = 6 * 3600
 
 def retry_delay_seconds(attempts: int) -> int:
     """Return how long an order waits after its nth failed settling: 1, 2, 4 ... 360 minutes."""
-    return min(FIRST_RETRY_SECONDS * 2 ** min(attempts - 1, 20), LONGEST_RETRY_SECONDS)
+    doublings = min(attempts - 1, 20)
+    return min(FIRST_RETRY_SECONDS << doublings, LONGEST_RETRY_SECONDS)

@@ -1,0 +1,1 @@
+"""Where Saleor calls us."""

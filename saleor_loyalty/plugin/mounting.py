@@ -22,6 +22,7 @@ def mount() -> None:
 
     Raises:
         ImproperlyConfigured: the schema was built already, or a field of ours exists.
+
     """
     if getattr(CoreQueries, "loyalty_is_mounted", False):
         return

@@ -44,7 +44,9 @@ def never_raises(hook: Callable[..., Any]) -> Callable[..., Any]:
                 else:
                     hook(self, *args)
         except Exception:
-            logger.exception("Loyalty's %s failed; the sweep will find what it missed", hook.__name__)
+            logger.exception(
+                "Loyalty's %s failed; the sweep will find what it missed", hook.__name__
+            )
         return previous_value
 
     return safe_hook
@@ -112,9 +114,7 @@ class LoyaltyPlugin(BasePlugin):
                 if value:
                     validate(value)
             except ValidationError as error:
-                errors[field] = ValidationError(
-                    error.message, code=PluginErrorCode.INVALID.value
-                )
+                errors[field] = ValidationError(error.message, code=PluginErrorCode.INVALID.value)
         if errors:
             raise ValidationError(errors)
 

@@ -10,7 +10,11 @@ logger = logging.getLogger(__name__)
 WAKE_AFTER_SECONDS = 1.0
 REST_AFTER_FAILURE_SECONDS = 60.0
 
-_asleep_until = 0.0
+
+class Alarm:
+    """When this process may ask for the next task (`time.monotonic`)."""
+
+    next_ask_at = 0.0
 
 
 def wake_settling() -> None:
@@ -23,16 +27,14 @@ def wake_settling() -> None:
 
 
 def _ask() -> None:
-    global _asleep_until
-    if time.monotonic() < _asleep_until:
+    if time.monotonic() < Alarm.next_ask_at:
         return
     from saleor_loyalty.plugin.tasks import settle_due_orders_task
 
-    _asleep_until = time.monotonic() + WAKE_AFTER_SECONDS
+    is_eager = settle_due_orders_task.app.conf.task_always_eager
+    Alarm.next_ask_at = 0.0 if is_eager else time.monotonic() + WAKE_AFTER_SECONDS
     try:
-        if settle_due_orders_task.app.conf.task_always_eager:
-            _asleep_until = 0.0
         settle_due_orders_task.apply_async(countdown=WAKE_AFTER_SECONDS, retry=False)
-    except Exception:  # an unreachable broker must never reach the shop's request
-        _asleep_until = time.monotonic() + REST_AFTER_FAILURE_SECONDS
+    except Exception:  # noqa: BLE001 -- an unreachable broker must not reach the shop's request
+        Alarm.next_ask_at = time.monotonic() + REST_AFTER_FAILURE_SECONDS
         logger.warning("No settling task could be queued; the beat will settle", exc_info=True)

@@ -36,6 +36,7 @@ def post(*, postings: Sequence[Posting], now: datetime) -> Posted:
     Raises:
         IdempotencyConflict: a key exists with other data (here or in a concurrent call).
         InsufficientPoints, PointsInvalid: see `legs_of`.
+
     """
     purses = _lock_purses(sorted({posting.member_id for posting in postings}))
     written = _written_fingerprints(postings)

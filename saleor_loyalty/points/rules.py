@@ -145,6 +145,7 @@ def legs_of(posting: Posting, *, purse: Purse) -> list[Leg]:
     Raises:
         PointsInvalid: 0 points, or more than a thousand million.
         InsufficientPoints: too few available, and the posting allows no debt.
+
     """
     if posting.points == 0 or abs(posting.points) > MAX_POINTS:
         raise PointsInvalid(field="points", points=posting.points)

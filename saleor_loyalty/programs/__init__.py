@@ -1,0 +1,1 @@
+"""Programmes: channels, currencies and rates, names, switches."""

@@ -3,7 +3,12 @@
 from django.db import models
 
 from saleor_loyalty.constraints import check
-from saleor_loyalty.programs.rules import Enrollment, PriceBasis
+from saleor_loyalty.programs.rules import (
+    MAX_NAME_LENGTH,
+    MAX_POINTS_NAME_LENGTH,
+    Enrollment,
+    PriceBasis,
+)
 
 
 class Program(models.Model):
@@ -15,8 +20,8 @@ class Program(models.Model):
     exists within that many days after the order; 0 means never.
     """
 
-    name = models.CharField(max_length=120)
-    points_name = models.CharField(max_length=60, blank=True, default="")
+    name = models.CharField(max_length=MAX_NAME_LENGTH)
+    points_name = models.CharField(max_length=MAX_POINTS_NAME_LENGTH, blank=True, default="")
     time_zone = models.CharField(max_length=64, default="UTC")
     enrollment = models.CharField(
         max_length=16,

@@ -52,6 +52,7 @@ def create_program(*, changes: ProgramChanges, now: datetime) -> Program:
     Raises:
         ProgramInvalid: an input makes no sense (`field` names it).
         ChannelTaken: a channel has a programme already.
+
     """
     if changes.name is None:
         raise ProgramInvalid(field="name", problem="is required")
@@ -75,6 +76,7 @@ def update_program(*, program_id: int, changes: ProgramChanges, now: datetime) -
 
     Raises:
         ProgramNotFound, ProgramInvalid, ChannelTaken.
+
     """
     _check(changes)
     program = Program.objects.select_for_update().filter(pk=program_id).first()

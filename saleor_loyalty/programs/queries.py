@@ -79,4 +79,5 @@ def active_programs(*, using: str = "default") -> QuerySet[Program]:
 
 def earliest_rate_at() -> datetime | None:
     """Return when the first programme began to earn; no order before it can matter."""
-    return EarningRate.objects.aggregate(earliest=Min("valid_from"))["earliest"]
+    earliest: datetime | None = EarningRate.objects.aggregate(at=Min("valid_from"))["at"]
+    return earliest

@@ -9,6 +9,8 @@ from zoneinfo import available_timezones
 
 from saleor_loyalty.errors import LoyaltyError
 
+MAX_NAME_LENGTH = 120
+MAX_POINTS_NAME_LENGTH = 60
 MAX_GUEST_ORDER_DAYS = 3650
 MAX_POINTS_PER_UNIT = Decimal(1_000_000)
 MAX_POINT_VALUE = Decimal(1_000_000_000)
@@ -104,11 +106,15 @@ def check_program(
 
     Raises:
         ProgramInvalid: the first input that makes no sense, with `field` and `problem`.
+
     """
-    if name is not None and not 1 <= len(name.strip()) <= 120:
-        raise ProgramInvalid(field="name", problem="must have 1 to 120 characters")
-    if points_name is not None and len(points_name) > 60:
-        raise ProgramInvalid(field="points_name", problem="must have at most 60 characters")
+    if name is not None and not 1 <= len(name.strip()) <= MAX_NAME_LENGTH:
+        raise ProgramInvalid(field="name", problem=f"must have 1 to {MAX_NAME_LENGTH} characters")
+    if points_name is not None and len(points_name) > MAX_POINTS_NAME_LENGTH:
+        raise ProgramInvalid(
+            field="points_name",
+            problem=f"must have at most {MAX_POINTS_NAME_LENGTH} characters",
+        )
     if time_zone is not None and time_zone not in available_timezones():
         raise ProgramInvalid(field="time_zone", problem="is not an IANA time zone")
     if guest_order_days is not None and not 0 <= guest_order_days <= MAX_GUEST_ORDER_DAYS:
@@ -144,8 +150,4 @@ def _check_rates(rates: Sequence[RateInput], *, known_currencies: frozenset[str]
 
 
 def _is_between(number: Decimal, highest: Decimal, *, decimals: int) -> bool:
-    return (
-        number.is_finite()
-        and 0 <= number <= highest
-        and number == round(number, decimals)
-    )
+    return number.is_finite() and 0 <= number <= highest and number == round(number, decimals)

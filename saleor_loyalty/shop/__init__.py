@@ -1,0 +1,1 @@
+"""Saleor behind plain functions."""

@@ -41,9 +41,7 @@ def mail_sender(channel_id: int | None, *, settings: LoyaltySettings) -> MailSen
             or site_settings.default_mail_sender_address
             or django_settings.DEFAULT_FROM_EMAIL
         ),
-        shop=ShopIdentity(
-            name=site.name, url=settings.storefront_url, logo_url=settings.logo_url
-        ),
+        shop=ShopIdentity(name=site.name, url=settings.storefront_url, logo_url=settings.logo_url),
     )
 
 

@@ -220,7 +220,9 @@ def claimable_guest_orders(*, now: datetime, email: str | None = None) -> list[s
     ).values_list("order_id", "order_created_at", "program__guest_order_days")
     if email is not None:
         placed = Order.objects.filter(user_email__in={email, email.lower()})
-        waiting = waiting.filter(order_id__in=[str(pk) for pk in placed.values_list("pk", flat=True)])
+        waiting = waiting.filter(
+            order_id__in=[str(pk) for pk in placed.values_list("pk", flat=True)]
+        )
     open_ids = [
         order_id
         for order_id, created_at, days in waiting
@@ -228,9 +230,7 @@ def claimable_guest_orders(*, now: datetime, email: str | None = None) -> list[s
     ]
     found: list[str] = []
     for chunk in batched(open_ids, CHUNK):
-        orders = list(
-            Order.objects.filter(pk__in=chunk).values_list("pk", "user_id", "user_email")
-        )
+        orders = list(Order.objects.filter(pk__in=chunk).values_list("pk", "user_id", "user_email"))
         accounts = confirmed_accounts(
             emails={address for _, user_id, address in orders if user_id is None}
         )

@@ -50,5 +50,3 @@ def smtp_port(inbox):
     controller.start()
     yield port
     controller.stop()
-
-

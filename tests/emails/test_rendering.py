@@ -175,7 +175,7 @@ def test_without_storefront_there_is_no_button_and_with_a_logo_an_image():
 
 
 def test_what_customers_and_staff_type_cannot_break_out():
-    nasty = "<script>alert(1)</script> & \"O'Brien\" {{ shop }} </mj-text>"
+    nasty = '<script>alert(1)</script> & "O\'Brien" {{ shop }} </mj-text>'
 
     mail = thank_you(first_name=nasty, lines=[{**FACTS["lines"][0], "name": nasty}])
 

@@ -217,9 +217,7 @@ def test_drafts_leave_no_trace(program, ada, orders):
     assert DueOrder.objects.count() == 0
 
 
-def test_a_programme_that_is_switched_off_awards_nothing_but_still_takes_back(
-    program, ada, orders
-):
+def test_a_programme_that_is_switched_off_awards_nothing_but_still_takes_back(program, ada, orders):
     settle(orders, make_order("before", user_id=ada.pk))
     update_program(program_id=program.pk, changes=ProgramChanges(is_active=False), now=NOW)
 
@@ -458,9 +456,7 @@ def test_orders_are_thanked_for_once(program, ada, orders):
     assert message.facts["balance_value"] == "10.000000"
 
 
-def test_orders_without_points_are_thanked_for_too_with_the_right_balance(
-    program, ada, orders
-):
+def test_orders_without_points_are_thanked_for_too_with_the_right_balance(program, ada, orders):
     settle(orders, make_order("first", user_id=ada.pk))
 
     gift_card = line("50", "50", is_gift_card=True)

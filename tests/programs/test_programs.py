@@ -165,9 +165,7 @@ def test_all_rates_can_be_set_again_after_none_was_open(db):
     program = make_program()
     program.rates.all().delete()
 
-    update_program(
-        program_id=program.pk, changes=ProgramChanges(rates=[rate("EUR")]), now=NOW
-    )
+    update_program(program_id=program.pk, changes=ProgramChanges(rates=[rate("EUR")]), now=NOW)
 
     assert program.rates.get().price_basis == "gross"
 
@@ -182,9 +180,7 @@ def test_a_new_programme_needs_a_name(db):
         create_program(changes=ProgramChanges(rates=[rate("EUR")]), now=NOW)
 
 
-def test_terms_are_found_by_channel_in_a_bounded_number_of_queries(
-    db, django_assert_num_queries
-):
+def test_terms_are_found_by_channel_in_a_bounded_number_of_queries(db, django_assert_num_queries):
     programs = [make_program(name=f"P{n}", channel_ids=[n]) for n in range(1, 4)]
 
     with django_assert_num_queries(3):

@@ -78,9 +78,7 @@ def program(plugin_on, channel_USD):
             points_name="Stars",
             channel_ids=[channel_USD.pk],
             rates=[
-                RateInput(
-                    currency="USD", points_per_unit=Decimal(10), point_value=Decimal("0.01")
-                )
+                RateInput(currency="USD", points_per_unit=Decimal(10), point_value=Decimal("0.01"))
             ],
         ),
         now=timezone.now() - datetime.timedelta(days=400),
