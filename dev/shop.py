@@ -1,6 +1,7 @@
 """A running shop: Saleor with the plugin, a worker, a beat, a broker and a mail server."""
 
 import ctypes
+import json
 import os
 import shutil
 import signal
@@ -202,7 +203,10 @@ def _start_all(shop: RunningShop) -> None:
         + ["--port", port, "--lifespan", "off"],
     )
     celery = [python, "-m", "celery", "--app", "saleor.celeryconf:app"]
-    shop.start("worker", [*celery, "worker", "-l", "info", "--concurrency", "2"])
+    worker = [*celery, "worker", "-l", "info", "--concurrency", "2"]
+    shop.start("worker", worker)
+    recipe = {"command": worker, "cwd": str(shop.environment.saleor), "env": shop.env}
+    (shop.log_folder / "worker.json").write_text(json.dumps(recipe))
     scheduler = "saleor.schedulers.schedulers.DatabaseScheduler"
     shop.start("beat", [*celery, "beat", "--scheduler", scheduler, "--pidfile="])
     _wait_for_saleor(shop)

@@ -159,3 +159,4 @@ class LoyaltyPlugin(BasePlugin):
     account_confirmed = _address_confirmed
     account_email_changed = _address_confirmed
     customer_created = _address_confirmed
+    customer_updated = _address_confirmed
