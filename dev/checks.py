@@ -1,6 +1,7 @@
 """Tests, lint and benchmarks."""
 
 import os
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Dict, List, Optional, Tuple
 
@@ -187,17 +188,19 @@ def bench() -> int:
         database = f"loyalty_bench_{os.getpid()}"
         postgres.copy(sample, database)
         try:
-            return attached(
-                [str(environment.python), "-m", "dev.benchmarks", str(BUILD / "bench.json")],
-                env={
-                    **python_environment(environment),
-                    "DJANGO_SETTINGS_MODULE": "saleor.settings",
-                    "DATABASE_URL": postgres.database_url(database),
-                    "SECRET_KEY": "not-a-secret",
-                    "EMAIL_URL": "console://",
-                    "CELERY_BROKER_URL": "memory://",
-                },
-                cwd=Path(str(environment.saleor)),
-            )
+            durable = postgres.durable() if postgres.bindir else nullcontext()
+            with durable:
+                return attached(
+                    [str(environment.python), "-m", "dev.benchmarks", str(BUILD / "bench.json")],
+                    env={
+                        **python_environment(environment),
+                        "DJANGO_SETTINGS_MODULE": "saleor.settings",
+                        "DATABASE_URL": postgres.database_url(database),
+                        "SECRET_KEY": "not-a-secret",
+                        "EMAIL_URL": "console://",
+                        "CELERY_BROKER_URL": "memory://",
+                    },
+                    cwd=Path(str(environment.saleor)),
+                )
         finally:
             postgres.drop(database)

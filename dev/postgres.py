@@ -9,7 +9,7 @@ import socket
 import subprocess
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator, List, Optional
+from typing import Dict, Iterator, List, Optional
 from urllib.parse import urlsplit, urlunsplit
 
 from dev.console import Trouble, run, say, step
@@ -17,16 +17,16 @@ from dev.places import CACHE, REPO, SALEOR_VERSION
 from dev.setup import Environment, python_environment
 
 EXTENSIONS = ("hstore", "pg_trgm", "btree_gin", "pgcrypto")
-# Nothing here must survive a power cut, so durability is off and everything is faster.
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
-    "fsync": "off",
-    "full_page_writes": "off",
-    "synchronous_commit": "off",
     "max_connections": "200",
     "shared_buffers": "256MB",
     "max_wal_size": "2GB",
 }
+
+
+# Nothing here must survive a power cut, so everything may be faster; not so in benchmarks.
+NOT_DURABLE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 
 
 class Server:
@@ -45,6 +45,20 @@ class Server:
         psql = str(self.bindir / "psql") if self.bindir else "psql"
         command = [psql, "--no-psqlrc", "-v", "ON_ERROR_STOP=1", "-Atqc", statement]
         return run([*command, self.database_url("postgres")]).strip()
+
+    @contextmanager
+    def durable(self) -> Iterator[None]:
+        """Write as safely as a shop's database does, for the time of a benchmark."""
+        self._alter(dict.fromkeys(NOT_DURABLE, "on"))
+        try:
+            yield
+        finally:
+            self._alter(NOT_DURABLE)
+
+    def _alter(self, settings: Dict[str, str]) -> None:
+        for name, value in settings.items():
+            self.sql(f"ALTER SYSTEM SET {name} = {value}")
+        self.sql("SELECT pg_reload_conf()")
 
     def has(self, name: str) -> bool:
         """Tell whether a database exists."""
@@ -75,8 +89,11 @@ def server() -> Iterator[Server]:
         with _alone():
             fcntl.flock(users, fcntl.LOCK_SH)
             port = _ensure_running(bindir, home)
+        own = Server(f"postgres://saleor@127.0.0.1:{port}/postgres", bindir)
+        if own.sql("SHOW fsync") == "on":
+            own._alter(NOT_DURABLE)  # noqa: SLF001
         try:
-            yield Server(f"postgres://saleor@127.0.0.1:{port}/postgres", bindir)
+            yield own
         finally:
             with _alone():
                 try:

@@ -1,10 +1,19 @@
 """Our part of Saleor's schema, as a whole."""
 
+import re
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from django.core.management import call_command
-from graphql import GraphQLInputObjectType, GraphQLObjectType, build_client_schema, get_named_type
+from graphql import (
+    GraphQLInputObjectType,
+    GraphQLObjectType,
+    build_client_schema,
+    get_named_type,
+    parse,
+    validate,
+)
 from graphql.utils.introspection_query import introspection_query
 from saleor.graphql.api import schema
 from saleor.graphql.query_cost_map import COST_MAP
@@ -116,3 +125,21 @@ def test_inputs_take_money_and_points_as_numbers():
 
     assert isinstance(points, GraphQLInputObjectType)
     assert str(points.fields["points"].type) == "Int!"
+
+
+def documents() -> list[tuple[str, str]]:
+    root = Path(__file__).parent.parent.parent
+    return [
+        (path.name, block)
+        for path in (root / "README.md", *sorted((root / "docs").rglob("*.md")))
+        for block in re.findall(r"```graphql\n(.*?)```", path.read_text(), re.DOTALL)
+    ]
+
+
+@pytest.mark.parametrize(("file", "document"), documents())
+def test_the_documents_of_the_docs_are_valid(file, document):
+    assert validate(schema, parse(document)) == []
+
+
+def test_the_docs_have_documents():
+    assert len(documents()) >= 12

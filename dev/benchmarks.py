@@ -1,0 +1,181 @@
+"""Speed, as ratios to limits measured in the same run; run by `make bench`."""
+
+import json
+import os
+import statistics
+import sys
+import time
+import uuid
+from decimal import Decimal
+from pathlib import Path
+
+import django
+
+django.setup()
+
+import psycopg  # noqa: E402
+from django.conf import settings  # noqa: E402
+from django.db import transaction  # noqa: E402
+from django.test import Client  # noqa: E402
+from django.utils import timezone  # noqa: E402
+from saleor.core.jwt import create_access_token  # noqa: E402
+from saleor.warehouse.models import Stock  # noqa: E402
+
+settings.ALLOWED_HOSTS = ["*"]
+
+from dev import journey  # noqa: E402
+from saleor_loyalty.flows.settle_orders import settle_due_orders  # noqa: E402
+from saleor_loyalty.members.models import Member  # noqa: E402
+from saleor_loyalty.orders.operations import mark_due  # noqa: E402
+from saleor_loyalty.points.operations import post  # noqa: E402
+from saleor_loyalty.points.rules import Posting, Reason  # noqa: E402
+from saleor_loyalty.programs.models import Program  # noqa: E402
+from saleor_loyalty.shop.orders import load_order_facts  # noqa: E402
+
+CHECKOUTS = 60
+BATCH = 100
+
+
+class InProcessShop(journey.Shop):
+    """The shop's API called in this process, so that nothing but Saleor's own work is timed."""
+
+    def __init__(self) -> None:
+        super().__init__("", Path())
+        self.client = Client()
+
+    def answer(self, document, variables=None, token=""):
+        """Send a document to Saleor's view."""
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        response = self.client.post(
+            "/graphql/",
+            {"query": document, "variables": variables or {}},
+            content_type="application/json",
+            headers=headers,
+        )
+        return response.json()
+
+    @property
+    def admin(self) -> str:
+        """A token of the superuser."""
+        from saleor.account.models import User
+
+        return create_access_token(User.objects.get(email="admin@example.com"))
+
+
+def timed(work) -> float:
+    """Return how many seconds work takes."""
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def hooks_on_a_checkout() -> float:
+    """Return checkoutComplete with the plugin on, relative to off; both in turns."""
+    shop = InProcessShop()
+    journey.set_up_program(shop)
+    Stock.objects.update(quantity=1_000_000)
+    seconds = {True: [], False: []}
+    for number in range(CHECKOUTS + 3):
+        for is_on in (True, False):
+            checkout = journey.fill_checkout(shop, address="bench@example.com", quantity=1)
+            journey.pay(shop, checkout)
+            journey.switch_plugin(shop, on=is_on)
+            took = timed(lambda checkout=checkout: journey.complete(shop, checkout))
+            if number >= 3:  # noqa: PLR2004 -- the first ones warm caches up
+                seconds[is_on].append(took)
+        if number % 20 == 0:
+            print(f"   ... {number} of {CHECKOUTS} checkouts", flush=True)
+    journey.switch_plugin(shop, on=True)
+    return statistics.median(seconds[True]) / statistics.median(seconds[False])
+
+
+def _members(count: int) -> list:
+    program = Program.objects.first()
+    now = timezone.now()
+    return Member.objects.bulk_create(
+        Member(program=program, joined_at=now, joined_by="customer") for _ in range(count)
+    )
+
+
+def single_inserts(count: int) -> float:
+    """Return seconds a row for plain INSERTs, each its own durable transaction."""
+    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as plain:
+        plain.execute("CREATE TABLE IF NOT EXISTS bench_rows (id bigserial PRIMARY KEY, n int)")
+
+        def work() -> None:
+            for number in range(count):
+                plain.execute("INSERT INTO bench_rows (n) VALUES (%s)", [number])
+
+        return timed(work) / count
+
+
+def awards_in_batches() -> float:
+    """Return an award in a batch of 100, relative to a plain single-row INSERT."""
+    members = _members(BATCH)
+
+    def work() -> None:
+        post(
+            postings=[
+                Posting(
+                    program_id=member.program_id,
+                    member_id=member.pk,
+                    key=f"bench:{uuid.uuid4()}",
+                    points=10,
+                    reason=Reason.ADJUSTMENT,
+                    effective_at=timezone.now(),
+                )
+                for member in members
+            ],
+            now=timezone.now(),
+        )
+
+    work()
+    inserts = min(single_inserts(300) for _ in range(5))
+    awards = min(timed(work) for _ in range(10)) / BATCH
+    return awards / inserts
+
+
+def settling_a_batch() -> float:
+    """Return settling the orders of a batch, relative to loading the same orders' facts."""
+    from saleor.order.models import Order
+
+    order_ids = [str(pk) for pk in Order.objects.values_list("pk", flat=True)[:BATCH]]
+
+    def settle() -> None:
+        mark_due(order_ids=order_ids, now=timezone.now())
+        settle_due_orders(load_facts=load_order_facts, now=timezone.now())
+
+    def load() -> None:
+        with transaction.atomic():
+            load_order_facts(order_ids)
+
+    settle()
+    return min(timed(settle) for _ in range(10)) / min(timed(load) for _ in range(10))
+
+
+BENCHMARKS = (
+    ("checkoutComplete with our hooks / without", hooks_on_a_checkout, Decimal("1.02")),
+    ("an award in a batch of 100 / one plain INSERT", awards_in_batches, Decimal("1.00")),
+    ("settling 100 orders / reading their facts", settling_a_batch, Decimal("4.00")),
+)
+
+
+def main(path: Path) -> None:
+    """Measure, print the table and write it down."""
+    rows = []
+    for name, measure, aim in BENCHMARKS:
+        print(f"-> {name}", flush=True)
+        rows.append(
+            {"name": name, "ratio": round(measure(), 3), "aim": float(aim), "better": "lower"}
+        )
+    print(f"\n{'name':50} {'ratio':>8} {'aim':>8}")
+    for row in rows:
+        verdict = "" if row["ratio"] <= row["aim"] else "  missed"
+        print(f"{row['name']:50} {row['ratio']:8.3f} {row['aim']:8.3f}{verdict}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(rows, indent=2) + "\n")
+    print(f"\nwritten to {path}")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
