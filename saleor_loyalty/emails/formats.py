@@ -3,7 +3,7 @@
 from datetime import date
 from decimal import Decimal
 
-from babel import Locale, UnknownLocaleError
+from babel import Locale
 from babel.dates import format_date
 from babel.numbers import format_currency, format_decimal
 from django import template
@@ -13,11 +13,8 @@ register = template.Library()
 
 
 def current_locale() -> Locale:
-    """Return babel's locale for the language that is active, or English."""
-    try:
-        return Locale.parse(get_language() or "en", sep="-")
-    except (ValueError, UnknownLocaleError):
-        return Locale("en")
+    """Return babel's locale for the language that is active; it is one of our catalogues'."""
+    return Locale.parse(get_language() or "en", sep="-")
 
 
 @register.filter

@@ -1,5 +1,7 @@
 """Who may see and do what, and whether the plugin is on at all."""
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from promise import Promise
@@ -15,6 +17,18 @@ from saleor_loyalty.shop.settings import PLUGIN_ID
 def is_switched_on(context: Any) -> Promise[bool]:
     """Tell whether the plugin is on. One query a request, however often it is asked."""
     return SettingsLoader(context).load(PLUGIN_ID).then(lambda settings: settings is not None)
+
+
+def null_when_off(resolver: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a resolver answer null while the plugin is off, without running it."""
+
+    @wraps(resolver)
+    def guarded(root: Any, info: Any, **kwargs: Any) -> Any:
+        return is_switched_on(info.context).then(
+            lambda is_on: resolver(root, info, **kwargs) if is_on else None
+        )
+
+    return guarded
 
 
 def may_manage(context: Any) -> bool:

@@ -12,7 +12,7 @@ from saleor.graphql.core.types.model import ModelObjectType
 from saleor_loyalty.emails import models
 from saleor_loyalty.emails.queries import email_log
 from saleor_loyalty.emails.rules import EmailKind, EmailStatus
-from saleor_loyalty.graphql.access import is_switched_on
+from saleor_loyalty.graphql.access import null_when_off
 from saleor_loyalty.graphql.enums import DOC_CATEGORY, enum_of
 from saleor_loyalty.shop.permissions import LoyaltyPermissions
 
@@ -60,15 +60,11 @@ class LoyaltyEmailQueries(graphene.ObjectType):
     )
 
     @staticmethod
+    @null_when_off
     def resolve_loyalty_emails(
         _root: Any, info: Any, *, status: str | None = None, **kwargs: Any
     ) -> Any:
-        def found(is_on: bool) -> Any:
-            if not is_on:
-                return None
-            emails = email_log(using=get_database_connection_name(info.context))
-            if status is not None:
-                emails = emails.filter(status=status)
-            return create_connection_slice(emails, info, kwargs, LoyaltyEmailCountableConnection)
-
-        return is_switched_on(info.context).then(found)
+        emails = email_log(using=get_database_connection_name(info.context))
+        if status is not None:
+            emails = emails.filter(status=status)
+        return create_connection_slice(emails, info, kwargs, LoyaltyEmailCountableConnection)

@@ -20,7 +20,7 @@ from saleor.permission.auth_filters import AuthorizationFilters
 
 from saleor_loyalty.flows.adjust_points import adjust_points
 from saleor_loyalty.flows.join_program import join_program
-from saleor_loyalty.graphql.access import actor_of, is_switched_on, require_owner_or_manager
+from saleor_loyalty.graphql.access import actor_of, null_when_off, require_owner_or_manager
 from saleor_loyalty.graphql.enums import DOC_CATEGORY
 from saleor_loyalty.graphql.errors import LoyaltyErrorCode, LoyaltyErrorType
 from saleor_loyalty.graphql.loaders import (
@@ -145,6 +145,7 @@ class LoyaltyMemberCountableConnection(CountableConnection):
         node = LoyaltyMember
 
 
+@null_when_off
 def resolve_user_loyalty(
     root: Any, info: Any, *, program: str | None = None, channel: str | None = None
 ) -> Any:
@@ -172,13 +173,8 @@ def resolve_user_loyalty(
             )
         return _first(members)
 
-    def found(is_on: bool) -> Any:
-        if not is_on:
-            return None
-        require_owner_or_manager(info.context, user_id=root.pk)
-        return MembersByUserIdLoader(info.context).load(root.pk).then(chosen)
-
-    return is_switched_on(info.context).then(found)
+    require_owner_or_manager(info.context, user_id=root.pk)
+    return MembersByUserIdLoader(info.context).load(root.pk).then(chosen)
 
 
 def _first(members: Any) -> models.Member | None:
@@ -215,15 +211,13 @@ class LoyaltyMemberQueries(graphene.ObjectType):
     )
 
     @staticmethod
+    @null_when_off
     def resolve_loyalty_member(_root: Any, info: Any, *, id: str) -> Any:
         _, pk = from_global_id_or_error(id, LoyaltyMember, raise_error=True)
-
-        def found(is_on: bool) -> Any:
-            return MemberByIdLoader(info.context).load(int(pk)) if is_on else None
-
-        return is_switched_on(info.context).then(found)
+        return MemberByIdLoader(info.context).load(int(pk))
 
     @staticmethod
+    @null_when_off
     def resolve_loyalty_members(
         _root: Any, info: Any, *, filter: dict[str, str] | None = None, **kwargs: Any
     ) -> Any:
@@ -233,17 +227,12 @@ class LoyaltyMemberQueries(graphene.ObjectType):
             _, pk = from_global_id_or_error(criteria["program"], LoyaltyProgram, raise_error=True)
             program_id = int(pk)
 
-        def found(is_on: bool) -> Any:
-            if not is_on:
-                return None
-            members = all_members(
-                program_id=program_id,
-                search=criteria.get("search") or "",
-                using=get_database_connection_name(info.context),
-            )
-            return create_connection_slice(members, info, kwargs, LoyaltyMemberCountableConnection)
-
-        return is_switched_on(info.context).then(found)
+        members = all_members(
+            program_id=program_id,
+            search=criteria.get("search") or "",
+            using=get_database_connection_name(info.context),
+        )
+        return create_connection_slice(members, info, kwargs, LoyaltyMemberCountableConnection)
 
 
 class LoyaltyJoin(LoyaltyMutation):

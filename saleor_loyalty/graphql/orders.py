@@ -11,7 +11,7 @@ from saleor.graphql.checkout.types import Checkout
 from saleor.graphql.core.types import BaseObjectType
 from saleor.product import ProductTypeKind
 
-from saleor_loyalty.graphql.access import is_switched_on, require_owner_or_manager
+from saleor_loyalty.graphql.access import null_when_off, require_owner_or_manager
 from saleor_loyalty.graphql.enums import DOC_CATEGORY, enum_of
 from saleor_loyalty.graphql.loaders import (
     ProgramByChannelIdLoader,
@@ -76,17 +76,14 @@ class OrderLoyalty(BaseObjectType):
         )
 
 
+@null_when_off
 def resolve_order_loyalty(root: Any, info: Any) -> Any:
     """Return what was settled for an order; null before that, and for a guest's order."""
     order = root.node
-
-    def found(is_on: bool) -> Any:
-        if not is_on or order.user_id is None:
-            return None
-        require_owner_or_manager(info.context, user_id=order.user_id)
-        return SettledOrderByOrderIdLoader(info.context).load(str(order.pk))
-
-    return is_switched_on(info.context).then(found)
+    if order.user_id is None:
+        return None
+    require_owner_or_manager(info.context, user_id=order.user_id)
+    return SettledOrderByOrderIdLoader(info.context).load(str(order.pk))
 
 
 class CheckoutLoyalty(BaseObjectType):
@@ -105,6 +102,7 @@ class CheckoutLoyalty(BaseObjectType):
         doc_category = DOC_CATEGORY
 
 
+@null_when_off
 def resolve_checkout_loyalty(root: Any, info: Any) -> Any:
     """Return what a checkout would earn, for guests too; null without programme or rate."""
     checkout = root.node
@@ -129,12 +127,7 @@ def resolve_checkout_loyalty(root: Any, info: Any) -> Any:
                 )
         return None
 
-    def found(is_on: bool) -> Any:
-        if not is_on:
-            return None
-        return ProgramByChannelIdLoader(info.context).load(checkout.channel_id).then(with_program)
-
-    return is_switched_on(info.context).then(found)
+    return ProgramByChannelIdLoader(info.context).load(checkout.channel_id).then(with_program)
 
 
 def _priced_lines(root: Any, info: Any) -> Promise[list[Any]]:

@@ -14,7 +14,7 @@ from saleor.graphql.core.scalars import DateTime, PositiveDecimal
 from saleor.graphql.core.types import BaseInputObjectType, BaseObjectType, Money, NonNullList
 from saleor.graphql.core.types.model import ModelObjectType
 
-from saleor_loyalty.graphql.access import is_switched_on
+from saleor_loyalty.graphql.access import null_when_off
 from saleor_loyalty.graphql.enums import DOC_CATEGORY, enum_of
 from saleor_loyalty.graphql.errors import LoyaltyErrorCode, LoyaltyErrorType
 from saleor_loyalty.graphql.loaders import (
@@ -133,32 +133,20 @@ class LoyaltyProgramQueries(graphene.ObjectType):
     )
 
     @staticmethod
+    @null_when_off
     def resolve_loyalty_program(_root: Any, info: Any, *, channel: str) -> Any:
-        def found(is_on: bool) -> Any:
-            if not is_on:
-                return None
-            using = get_database_connection_name(info.context)
-            channel_id = channel_id_of(channel, using=using)
-            if channel_id is None:
-                return None
-            return ProgramByChannelIdLoader(info.context).load(channel_id)
-
-        return is_switched_on(info.context).then(found)
+        using = get_database_connection_name(info.context)
+        channel_id = channel_id_of(channel, using=using)
+        if channel_id is None:
+            return None
+        return ProgramByChannelIdLoader(info.context).load(channel_id)
 
     @staticmethod
+    @null_when_off
     def resolve_loyalty_programs(_root: Any, info: Any, **kwargs: Any) -> Any:
-        def found(is_on: bool) -> Any:
-            if not is_on:
-                return None
-            using = get_database_connection_name(info.context)
-            return create_connection_slice(
-                models.Program.objects.using(using).all(),
-                info,
-                kwargs,
-                LoyaltyProgramCountableConnection,
-            )
-
-        return is_switched_on(info.context).then(found)
+        using = get_database_connection_name(info.context)
+        programs = models.Program.objects.using(using).all()
+        return create_connection_slice(programs, info, kwargs, LoyaltyProgramCountableConnection)
 
 
 class LoyaltyEarningRateInput(BaseInputObjectType):

@@ -8,8 +8,21 @@ from itertools import batched
 from typing import Any
 from uuid import UUID
 
-from django.db.models import CharField, Exists, OuterRef, QuerySet, Sum
-from django.db.models.functions import Cast
+from django.db.models import (
+    CharField,
+    DateTimeField,
+    Exists,
+    ExpressionWrapper,
+    F,
+    OuterRef,
+    Q,
+    QuerySet,
+    Sum,
+    UUIDField,
+    Value,
+)
+from django.db.models.functions import Cast, Lower
+from saleor.account.models import User
 from saleor.order import OrderChargeStatus, OrderOrigin, OrderStatus
 from saleor.order.models import Order, OrderLine
 from saleor.payment import TransactionEventType, TransactionKind
@@ -212,31 +225,24 @@ def _not_settled_since(stamp: str, changed: QuerySet[Any], *, key: str) -> Query
 def claimable_guest_orders(*, now: datetime, email: str | None = None) -> list[str]:
     """Return the guests' orders whose customer has a confirmed account by now.
 
-    Only orders that were found without an account and are still within their programme's limit.
-    `email` narrows it to one address.
+    Only orders that were settled without an account and are still within their programme's
+    limit. `email` narrows it to one address. One query.
     """
-    waiting = SettledOrder.objects.filter(
-        outcome=Outcome.NO_ACCOUNT.value, program__guest_order_days__gt=0
-    ).values_list("order_id", "order_created_at", "program__guest_order_days")
+    accounts = User.objects.filter(
+        email=Lower(OuterRef("user_email")), is_active=True, is_confirmed=True
+    )
+    orders = Order.objects.filter(pk=OuterRef("order_pk")).filter(
+        Q(user__isnull=False) | Exists(accounts)
+    )
     if email is not None:
-        placed = Order.objects.filter(user_email__in={email, email.lower()})
-        waiting = waiting.filter(
-            order_id__in=[str(pk) for pk in placed.values_list("pk", flat=True)]
-        )
-    open_ids = [
-        order_id
-        for order_id, created_at, days in waiting
-        if now < created_at + timedelta(days=days)
-    ]
-    found: list[str] = []
-    for chunk in batched(open_ids, CHUNK):
-        orders = list(Order.objects.filter(pk__in=chunk).values_list("pk", "user_id", "user_email"))
-        accounts = confirmed_accounts(
-            emails={address for _, user_id, address in orders if user_id is None}
-        )
-        found.extend(
-            str(pk)
-            for pk, user_id, address in orders
-            if user_id is not None or address.lower() in accounts
-        )
-    return found
+        orders = orders.filter(user_email__in={email, email.lower()})
+    ends_at = ExpressionWrapper(
+        F("order_created_at") + F("program__guest_order_days") * Value(timedelta(days=1)),
+        output_field=DateTimeField(),
+    )
+    waiting = SettledOrder.objects.filter(outcome=Outcome.NO_ACCOUNT.value)
+    return list(
+        waiting.annotate(order_pk=Cast("order_id", UUIDField()), ends_at=ends_at)
+        .filter(Exists(orders), ends_at__gt=now)
+        .values_list("order_id", flat=True)
+    )

@@ -240,6 +240,16 @@ def test_each_channel_sends_through_its_own_server(db, smtp_port, inbox):
 
 
 @pytest.mark.django_db(transaction=True)
+def test_no_mail_is_claimed_by_two_workers():
+    queue_emails(requests=[request(f"mail-{n}") for n in range(40)], now=NOW)
+
+    results = in_threads(8, lambda _: claim_emails(limit=5, now=NOW))
+
+    claimed = [message.key for result in results for message in result]
+    assert len(claimed) == len(set(claimed)) == 40
+
+
+@pytest.mark.django_db(transaction=True)
 def test_8_workers_send_40_mails_once_each(smtp_port, inbox):
     queue_emails(requests=[request(f"mail-{n}") for n in range(40)], now=NOW)
 

@@ -1,6 +1,8 @@
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from threading import Event
+from time import sleep
 
 import pytest
 from django.db import connection
@@ -530,6 +532,32 @@ def test_the_same_hook_50_times_from_8_threads_awards_once(orders):
     assert history() == [(1000, "order_earned")]
     assert EmailMessage.objects.count() == 1
     assert DueOrder.objects.count() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_slow_worker_cannot_undo_what_a_faster_one_settled_from_newer_facts(orders):
+    make_program()
+    ada = make_user()
+    orders.put(make_order(user_id=ada.pk))
+    mark_due(order_ids=["order-1"], now=NOW)
+    has_read = Event()
+
+    def slowly(order_ids):
+        facts = orders.load(order_ids)
+        has_read.set()
+        sleep(0.5)
+        return facts
+
+    def work(number):
+        if number == 0:
+            return settle_due_orders(load_facts=slowly, now=NOW)
+        has_read.wait()
+        return settle(orders, make_order(user_id=ada.pk, **refunded("55")))
+
+    results = in_threads(2, work)
+
+    assert [result.settled for result in results] == [1, 1]
+    assert balance_of(ada) == Purse(available=500)
 
 
 @pytest.mark.django_db(transaction=True)
