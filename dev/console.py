@@ -53,16 +53,19 @@ def run(
         Trouble: it failed; with the end of its output.
 
     """
-    result = subprocess.run(
-        [str(part) for part in command],
-        env={**os.environ, **(env or {})},
-        cwd=str(cwd) if cwd else None,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
+    try:
+        result = subprocess.run(
+            [str(part) for part in command],
+            env={**os.environ, **(env or {})},
+            cwd=str(cwd) if cwd else None,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise Trouble(f"{command[0]} is needed, and is not installed.") from None
     if log:
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text(result.stdout)

@@ -1,6 +1,7 @@
 """The one write path of points."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,7 +9,7 @@ from django.db import IntegrityError, connection, transaction
 
 from saleor_loyalty.errors import LoyaltyError
 from saleor_loyalty.points.models import Balance, Entry
-from saleor_loyalty.points.rules import Posting, Purse, legs_of
+from saleor_loyalty.points.rules import Leg, Posting, Purse, legs_of
 
 
 class IdempotencyConflict(LoyaltyError):
@@ -40,7 +41,7 @@ def post(*, postings: Sequence[Posting], now: datetime) -> Posted:
     """
     purses = _lock_purses(sorted({posting.member_id for posting in postings}))
     written = _written_fingerprints(postings)
-    entries: list[Entry] = []
+    rows: list[EntryRow] = []
     new_keys: set[str] = set()
     for posting in postings:
         identity = (posting.program_id, posting.key)
@@ -53,27 +54,68 @@ def post(*, postings: Sequence[Posting], now: datetime) -> Posted:
         new_keys.add(posting.key)
         for number, leg in enumerate(legs_of(posting, purse=purses[posting.member_id])):
             purses[posting.member_id] = purses[posting.member_id].after(leg)
-            entries.append(
-                Entry(
-                    program_id=posting.program_id,
-                    member_id=posting.member_id,
-                    idempotency_key=posting.key,
-                    leg=number,
-                    fingerprint=fingerprint,
-                    source=leg.source.value,
-                    target=leg.target.value,
-                    points=leg.points,
-                    reason=posting.reason.value,
-                    order_id=posting.order_id,
-                    note=posting.note,
-                    actor=posting.actor,
-                    details=dict(posting.details),
-                    effective_at=posting.effective_at,
-                    created_at=now,
-                )
-            )
-    _write(entries, purses)
+            rows.append(_row(posting, leg, number=number, fingerprint=fingerprint, now=now))
+    if rows:
+        _insert(rows)
+        _update_balances({posting.member_id: purses[posting.member_id] for posting in postings})
     return Posted(new_keys=frozenset(new_keys), purses=purses)
+
+
+# The columns of an entry and their types, in the order of a row's values.
+ENTRY_COLUMNS = {
+    "program_id": "bigint",
+    "member_id": "bigint",
+    "idempotency_key": "text",
+    "leg": "smallint",
+    "fingerprint": "text",
+    "source": "text",
+    "target": "text",
+    "points": "bigint",
+    "reason": "text",
+    "order_id": "text",
+    "note": "text",
+    "actor": "text",
+    "details": "text[]::jsonb",
+    "effective_at": "timestamptz",
+    "created_at": "timestamptz",
+}
+EntryRow = tuple[int | str | datetime, ...]
+
+
+def _row(posting: Posting, leg: Leg, *, number: int, fingerprint: str, now: datetime) -> EntryRow:
+    return (
+        posting.program_id,
+        posting.member_id,
+        posting.key,
+        number,
+        fingerprint,
+        leg.source.value,
+        leg.target.value,
+        leg.points,
+        posting.reason.value,
+        posting.order_id,
+        posting.note,
+        posting.actor,
+        json.dumps(dict(posting.details)),
+        posting.effective_at,
+        now,
+    )
+
+
+def _insert(rows: Sequence[EntryRow]) -> None:
+    """Insert entries column by column: several times faster than a row at a time."""
+    names = ", ".join(ENTRY_COLUMNS)
+    arrays = ", ".join(f"%s::{type_}[]" for type_ in ENTRY_COLUMNS.values())
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(
+                f"INSERT INTO {Entry._meta.db_table} ({names}) SELECT * FROM unnest({arrays})",
+                [list(column) for column in zip(*rows, strict=True)],
+            )
+    except IntegrityError as error:
+        if "loyalty_entry_posted_once" in str(error):
+            raise IdempotencyConflict(field="idempotency_key") from error
+        raise
 
 
 def _lock_purses(member_ids: Sequence[int]) -> dict[int, Purse]:
@@ -101,17 +143,7 @@ def _written_fingerprints(postings: Sequence[Posting]) -> dict[tuple[int, str], 
     return {(program_id, key): fingerprint for program_id, key, fingerprint in rows}
 
 
-def _write(entries: Sequence[Entry], purses: dict[int, Purse]) -> None:
-    if not entries:
-        return
-    try:
-        with transaction.atomic():
-            Entry.objects.bulk_create(entries)
-    except IntegrityError as error:
-        if "loyalty_entry_posted_once" in str(error):
-            raise IdempotencyConflict(field="idempotency_key") from error
-        raise
-    touched = sorted({entry.member_id for entry in entries})
+def _update_balances(purses: Mapping[int, Purse]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
@@ -122,8 +154,8 @@ def _write(entries: Sequence[Entry], purses: dict[int, Purse]) -> None:
             WHERE balance.member_id = new.member_id
             """,
             [
-                touched,
-                [purses[member_id].available for member_id in touched],
-                [purses[member_id].debt for member_id in touched],
+                list(purses),
+                [purse.available for purse in purses.values()],
+                [purse.debt for purse in purses.values()],
             ],
         )
