@@ -131,6 +131,10 @@ def lint() -> int:
     ]
     failed = [name for name, command, variables in checks if not _passes(name, command, variables)]
     with pg.server() as postgres:
+        variables = {**engine_env, "DATABASE_URL": postgres.database_url("postgres")}
+        command = [str(environment.python), "-m", "django", "makemigrations", "--check"]
+        if not _passes("makemigrations --check", [*command, "--dry-run"], variables):
+            failed.append("makemigrations --check")
         if missing is None:
             template = pg.migrated_template(postgres, environment)
             with step("makemigrations --check, inside Saleor"):
@@ -142,7 +146,7 @@ def lint() -> int:
                     )
                 except Trouble as trouble:
                     say(str(trouble))
-                    failed.append("makemigrations --check")
+                    failed.append("makemigrations --check, inside Saleor")
     say(f"\nFAILED: {', '.join(failed)}" if failed else "\nall checks passed")
     return 1 if failed else 0
 
