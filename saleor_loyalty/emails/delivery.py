@@ -117,6 +117,11 @@ def _deliver(
         _fail(message, error, permanent=False, clock=clock, report=report)
         return
     envelope = build_message(sender=sender, message=message, rendered=rendered)
+    try:
+        envelope.message()
+    except ValueError as error:  # an address or a header that no mail can have
+        _fail(message, error, permanent=True, clock=clock, report=report)
+        return
     if not hand_over(message=message, now=clock()):
         return
     try:

@@ -18,6 +18,7 @@ ROOM = Path(__file__).parent
 LOCALES = ROOM.parent / "locale"
 LANGUAGES = frozenset(path.name for path in LOCALES.iterdir() if path.is_dir())
 FALLBACK_LANGUAGE = "en"
+NEAREST_LANGUAGE = {"no": "nb", "nn": "nb"}
 _LINE_BREAKS = re.compile(r"[ \t\r\n\v\f\x85\u2028\u2029]+")
 
 
@@ -84,7 +85,8 @@ ENGINE = make_engine(ROOM / "templates")
 def language_for(language_code: str) -> str:
     """Return the language of our catalogues that serves a code best, else English."""
     code = language_code.lower()
-    for candidate in (code, code.split("-")[0]):
+    base = code.split("-")[0]
+    for candidate in (code, base, NEAREST_LANGUAGE.get(base)):
         if candidate in LANGUAGES:
             return candidate
     return FALLBACK_LANGUAGE

@@ -8,7 +8,7 @@ from saleor_loyalty.orders.facts import OrderFacts
 from saleor_loyalty.points.rules import Purse
 from saleor_loyalty.programs.rules import ProgramTerms, Rate
 
-THANKS_FOR = timedelta(days=7)
+THANKS_FOR = timedelta(days=14)
 
 
 def thank_you_email(
@@ -22,7 +22,7 @@ def thank_you_email(
 ) -> EmailRequest | None:
     """Return the thank-you for a paid order, or None where it would come as a surprise.
 
-    That is: an imported order, one older than a week, one paid back already, and one without an
+    That is: an imported order, one placed more than two weeks ago, one paid back already, and one without an
     address. Its key is the order's, so an order is thanked for once, ever.
     """
     is_returned = order.points_to_return(1) == 1

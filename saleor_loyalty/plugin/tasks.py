@@ -51,7 +51,7 @@ BEAT_SCHEDULE = {
 @app.task
 @allow_writer()
 def settle_due_orders_task() -> None:
-    """Settle due orders until none is left, at most some thousands in one task."""
+    """Settle due orders until none is left; after some thousands in another task."""
     if load_settings() is None:
         return
     total = SettleReport()
@@ -62,6 +62,8 @@ def settle_due_orders_task() -> None:
         total.add(report)
         if report.claimed == 0:
             break
+    else:
+        settle_due_orders_task.delay()
     if total.queued_emails:
         send_due_emails_task.delay()
     if total.claimed:
@@ -83,6 +85,8 @@ def send_due_emails_task() -> None:
         )
         if report.claimed == 0:
             break
+    else:
+        send_due_emails_task.delay()
 
 
 @app.task

@@ -125,6 +125,19 @@ def test_an_address_that_does_not_exist_fails_for_good(queued, smtp_port, inbox)
     assert "no such user" in queued.error
 
 
+@pytest.mark.parametrize("recipient", ["a@example.com\nBcc: b@example.com", "a@\N{SNOWMAN}..x"])
+def test_an_address_that_is_none_fails_for_good_and_holds_up_no_other(
+    db, smtp_port, inbox, recipient
+):
+    queue_emails(requests=[request("bad", recipient=recipient), request("good")], now=NOW)
+
+    report = deliver(smtp_port)
+
+    assert (report.sent, report.failed) == (1, 1)
+    assert EmailMessage.objects.get(key="bad").status == "failed"
+    assert len(inbox.mails) == 1
+
+
 def test_an_address_that_is_busy_is_tried_again(queued, smtp_port, inbox):
     inbox.refuse_recipient = "450 mailbox busy"
 

@@ -144,7 +144,16 @@ def test_a_programmes_own_name_for_its_points_is_used_as_it_is():
 
 @pytest.mark.parametrize(
     ("code", "language"),
-    [("nb", "nb"), ("NB", "nb"), ("en-gb", "en"), ("hr-hr", "hr"), ("de", "en"), ("", "en")],
+    [
+        ("nb", "nb"),
+        ("NB", "nb"),
+        ("en-gb", "en"),
+        ("hr-hr", "hr"),
+        ("nn", "nb"),
+        ("no", "nb"),
+        ("de", "en"),
+        ("", "en"),
+    ],
 )
 def test_a_language_without_catalogue_falls_back_to_english(code, language):
     assert language_for(code) == language

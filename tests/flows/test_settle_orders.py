@@ -481,7 +481,7 @@ def test_an_order_that_earns_nothing_makes_nobody_a_member(program, ada, orders)
     [
         {"is_import": True},
         {"email": ""},
-        {"created_at": NOW - timedelta(days=8)},
+        {"created_at": NOW - timedelta(days=15)},
         refunded("110"),
     ],
 )
