@@ -19,6 +19,7 @@ from saleor_loyalty.programs.operations import ProgramChanges, create_program
 from saleor_loyalty.programs.rules import RateInput
 from saleor_loyalty.shop.permissions import LoyaltyPermissions
 from saleor_loyalty.shop.settings import PLUGIN_ID
+from tests.saleor.settings import PLUGINS
 
 TEST_DATABASES = {
     settings.DATABASE_CONNECTION_DEFAULT_NAME,
@@ -48,9 +49,9 @@ def django_db_setup(django_db_blocker):
 
 
 @pytest.fixture(autouse=True)
-def setup_dummy_gateways(settings):
-    """Keep the plugins of our settings; Saleor's fixture of this name would replace them."""
-    return settings
+def _plugins_of_our_settings(settings):
+    """Install our plugins again, after a fixture of Saleor's has put others in their place."""
+    settings.PLUGINS = PLUGINS
 
 
 @pytest.fixture
