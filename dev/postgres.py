@@ -243,12 +243,26 @@ free_port = _free_port
 
 
 def manage(environment: Environment, *arguments: str, url: str, log: Optional[Path] = None) -> str:
-    """Run Saleor's manage.py on a database."""
+    """Run Saleor's manage.py on a database, with our package installed."""
     assert environment.saleor is not None
+    return _manage(environment, environment.python, *arguments, url=url, log=log)
+
+
+def _manage(
+    environment: Environment,
+    python: Path,
+    *arguments: str,
+    url: str,
+    log: Optional[Path] = None,
+    path: str = "",
+) -> str:
+    assert environment.saleor is not None
+    variables = python_environment(environment)
     return run(
-        [environment.python, environment.saleor / "manage.py", *arguments],
+        [python, environment.saleor / "manage.py", *arguments],
         env={
-            **python_environment(environment),
+            **variables,
+            "PYTHONPATH": path or variables["PYTHONPATH"],
             "DATABASE_URL": url,
             "SECRET_KEY": "not-a-secret",
             "EMAIL_URL": "console://",
@@ -313,5 +327,10 @@ def _template(postgres: Server, name: str, build: object) -> str:
 
 def _manage_without_us(environment: Environment, *arguments: str, url: str) -> None:
     """Run manage.py with Saleor alone, so that the template serves every version of ours."""
-    alone = Environment(environment.tools / "python", environment.tools, environment.saleor)
-    manage(alone, *arguments, url=url)
+    _manage(
+        environment,
+        environment.tools / "python",
+        *arguments,
+        url=url,
+        path=str(environment.saleor),  # not the repository: its metadata names our plugin
+    )

@@ -274,20 +274,25 @@ def demo() -> int:
 
 def serve() -> int:
     """Serve a fresh shop with the plugin switched on and a programme."""
-    from dev.journey import Shop, set_up_program
+    from dev.journey import Shop, register, set_up_program
+    from dev.story import ADA, PASSWORD
 
     with running_shop(log_name="demo", preferred_port=8000) as shop:
-        set_up_program(Shop(shop.url, shop.mail_folder))
+        api = Shop(shop.url, shop.mail_folder)
+        set_up_program(api)
+        register(api, address=ADA, password=PASSWORD, first_name="Ada")
         _keep_serving(shop)
     return 0
 
 
 def _keep_serving(shop: RunningShop) -> None:
+    from dev.story import ADA, PASSWORD
+
     say(f"\nSaleor {SALEOR_VERSION} with loyalty is serving. Ctrl-C stops it.")
     say(f"  GraphQL and playground   {shop.url}/graphql/")
     say("  staff                    admin@example.com / admin")
-    say("  shopper                  ada.lovelace@example.com / password-of-ada")
-    say(f"  mails                    {shop.mail_folder}")
+    say(f"  shopper                  {ADA} / {PASSWORD}")
+    say(f"  mails                    {shop.mail_folder} (as .eml, .html and .txt)")
     say(f"  logs                     {shop.log_folder}")
     while True:
         time.sleep(2)

@@ -4,7 +4,7 @@ from saleor_loyalty.emails.models import EmailMessage
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.orders.models import DueOrder, OrderSweep, SettledOrder
 from saleor_loyalty.points.models import Balance, Entry
-from saleor_loyalty.programs.models import EarningRate, Program, ProgramChannel
+from saleor_loyalty.programs.models import EarningRate, Program, ProgramChannel, ProgramPeriod
 
 __all__ = [
     "Balance",
@@ -16,5 +16,6 @@ __all__ = [
     "OrderSweep",
     "Program",
     "ProgramChannel",
+    "ProgramPeriod",
     "SettledOrder",
 ]

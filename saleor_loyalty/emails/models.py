@@ -28,6 +28,7 @@ class EmailMessage(models.Model):
     error = models.TextField(blank=True, default="")
     created_at = models.DateTimeField()
     due_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True)
     claimed_at = models.DateTimeField(null=True)
     handed_over_at = models.DateTimeField(null=True)
     sent_at = models.DateTimeField(null=True)

@@ -29,6 +29,7 @@ def queue_emails(*, requests: Sequence[EmailRequest], now: datetime) -> None:
                 facts=dict(request.facts),
                 created_at=now,
                 due_at=now,
+                expires_at=request.expires_at,
             )
             for request in requests
         ],
@@ -38,7 +39,10 @@ def queue_emails(*, requests: Sequence[EmailRequest], now: datetime) -> None:
 
 @transaction.atomic
 def claim_emails(*, limit: int, now: datetime) -> list[EmailMessage]:
-    """Take the oldest mails that are due; nobody else gets them."""
+    """Take the oldest mails that are due; nobody else gets them. Those too old expire."""
+    EmailMessage.objects.filter(
+        status=EmailStatus.QUEUED.value, due_at__lte=now, expires_at__lte=now
+    ).update(status=EmailStatus.EXPIRED.value)
     messages = list(
         EmailMessage.objects.select_for_update(skip_locked=True)
         .filter(status=EmailStatus.QUEUED.value, due_at__lte=now)
@@ -62,8 +66,12 @@ def hand_over(*, message: EmailMessage, now: datetime) -> bool:
 
 
 def mark_sent(*, message: EmailMessage, now: datetime) -> None:
-    """Note that the mail server took the mail."""
-    _in_flight(message).update(status=EmailStatus.SENT.value, sent_at=now, error="")
+    """Note that the mail server took the mail, even if others had begun to doubt it."""
+    EmailMessage.objects.filter(
+        pk=message.pk,
+        status__in=[EmailStatus.SENDING.value, EmailStatus.DOUBTFUL.value],
+        claimed_at=message.claimed_at,
+    ).update(status=EmailStatus.SENT.value, sent_at=now, error="")
 
 
 def mark_doubtful(*, message: EmailMessage, error: str) -> None:
@@ -88,13 +96,12 @@ def mark_failed(*, message: EmailMessage, error: str, permanent: bool, now: date
 @transaction.atomic
 def recover_emails(*, now: datetime) -> None:
     """Take back mails whose worker died: those that surely did not leave are queued again."""
-    stale = EmailMessage.objects.filter(
-        status=EmailStatus.SENDING.value, claimed_at__lt=now - CLAIM_LASTS
-    )
-    stale.filter(handed_over_at=None).update(
+    long_ago = now - CLAIM_LASTS
+    sending = EmailMessage.objects.filter(status=EmailStatus.SENDING.value)
+    sending.filter(handed_over_at=None, claimed_at__lt=long_ago).update(
         status=EmailStatus.QUEUED.value, claimed_at=None, due_at=now
     )
-    stale.exclude(handed_over_at=None).update(
+    sending.filter(handed_over_at__lt=long_ago).update(
         status=EmailStatus.DOUBTFUL.value,
         error="The worker stopped while the mail server had the mail.",
     )

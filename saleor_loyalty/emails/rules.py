@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -18,6 +18,7 @@ class EmailStatus(StrEnum):
 
     `doubtful`: the worker died, or the connection broke, while the mail server had it; it may
     have arrived. It is not sent again, since a double mail is worse than a missing one.
+    `expired`: it waited until it would only have puzzled its reader.
     """
 
     QUEUED = "queued"
@@ -25,6 +26,7 @@ class EmailStatus(StrEnum):
     SENT = "sent"
     FAILED = "failed"
     DOUBTFUL = "doubtful"
+    EXPIRED = "expired"
 
 
 MAX_ATTEMPTS = 24
@@ -38,7 +40,7 @@ class EmailRequest:
     """A mail to be sent: `facts` are plain JSON values that the kind's templates show.
 
     `key` makes it unique for ever. `channel_id` chooses the sender. `language_code` is Saleor's
-    ("nb", "pt-br"); texts fall back to English.
+    ("nb", "pt-br"); texts fall back to English. After `expires_at` it is not sent any more.
     """
 
     key: str
@@ -47,6 +49,7 @@ class EmailRequest:
     recipient: str
     language_code: str
     facts: Mapping[str, Any]
+    expires_at: datetime | None = None
 
 
 def retry_delay(attempts: int) -> timedelta:

@@ -25,8 +25,8 @@ def join_program(*, user_id: int, channel_id: int, now: datetime) -> Member:
         NoProgram: no active programme serves the channel.
 
     """
-    terms = load_terms(channel_ids=[channel_id]).by_channel.get(channel_id)
-    if terms is None or not terms.is_active:
+    terms = load_terms(channel_ids=[channel_id]).serving(channel_id=channel_id, moment=now)
+    if terms is None:
         raise NoProgram(field="channel")
     membership = Membership(terms.program_id, user_id)
     return enroll(joined={membership: now}, by=JoinedBy.CUSTOMER)[membership]

@@ -109,9 +109,7 @@ def settle(*, facts: Sequence[OrderFacts], now: datetime) -> SettleReport:
     )
     members = members_of(user_ids={order.user_id for order in facts if order.user_id is not None})
     settlements = [
-        settlement_of(
-            order, before=before.get(order.order_id), terms=terms, members=members, now=now
-        )
+        settlement_of(order, before=before.get(order.order_id), terms=terms, members=members)
         for order in facts
         if _is_news(order, before)
     ]
@@ -162,7 +160,7 @@ def _member_ids(
                 known[order.order_id] = member.pk
             elif settlement.net > 0:
                 joining[order.order_id] = membership
-                joined[membership] = min(joined.get(membership, order.created_at), order.created_at)
+                joined[membership] = min(joined.get(membership, order.placed_at), order.placed_at)
     new = enroll(joined=joined, by=JoinedBy.ORDER) if joined else {}
     return known | {order_id: new[membership].pk for order_id, membership in joining.items()}
 
@@ -184,7 +182,7 @@ def _posting(
         key=f"order:{order.order_id}:{len(held.keys) + 1}",
         points=difference,
         reason=_reason(settlement, difference=difference),
-        effective_at=order.created_at,
+        effective_at=order.placed_at,
         order_id=order.order_id,
         details=_details(settlement),
         shortfall=Shortfall.DEBT,
@@ -228,7 +226,7 @@ def _settled_row(
     return SettledOrder(
         order_id=order.order_id,
         order_number=order.number,
-        order_created_at=order.created_at,
+        order_placed_at=order.placed_at,
         program_id=settlement.terms.program_id if settlement.terms else None,
         member_id=member_ids.get(order.order_id),
         outcome=settlement.outcome.value,

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 
 from saleor_loyalty.members.models import Member
@@ -38,26 +37,24 @@ def settlement_of(
     before: SettledOrder | None,
     terms: TermsIndex,
     members: Mapping[tuple[int, int], Member],
-    now: datetime,
 ) -> Settlement:
-    """Work out what an order should be worth, from its facts and what held at its own time.
+    """Work out what an order should be worth, from its facts and what held when it was placed.
 
-    An order that was settled for a member stays with that member and programme. `now` matters
-    to a guest's order alone: whether its account came in time.
+    An order that was settled for a member stays with that member and programme.
     """
     if before is not None and before.member_id is not None and before.program_id is not None:
         program = terms.by_program[before.program_id]
         is_settled = True
     else:
-        found = terms.by_channel.get(order.channel_id)
-        if found is None or not found.is_active:
+        found = terms.serving(channel_id=order.channel_id, moment=order.placed_at)
+        if found is None:
             return Settlement(facts=order, outcome=Outcome.NO_PROGRAM)
         program = found
         is_settled = False
-    rate = program.rate_at(currency=order.currency, moment=order.created_at)
+    rate = program.rate_at(currency=order.currency, moment=order.placed_at)
     refusal = _why_not_paid(order, rate=rate)
     if refusal is None and not is_settled:
-        refusal = _why_not_theirs(order, before=before, program=program, members=members, now=now)
+        refusal = _why_not_theirs(order, program=program, members=members)
     if refusal is not None or rate is None:
         return Settlement(facts=order, outcome=refusal or Outcome.NO_RATE, terms=program)
     merchandise = order.merchandise(rate.price_basis)
@@ -87,22 +84,13 @@ def _why_not_paid(order: OrderFacts, *, rate: Rate | None) -> Outcome | None:
 
 
 def _why_not_theirs(
-    order: OrderFacts,
-    *,
-    before: SettledOrder | None,
-    program: ProgramTerms,
-    members: Mapping[tuple[int, int], Member],
-    now: datetime,
+    order: OrderFacts, *, program: ProgramTerms, members: Mapping[tuple[int, int], Member]
 ) -> Outcome | None:
     """Return why a paid order does not earn for its customer, or None."""
-    was_guest = order.is_guest or (
-        before is not None and before.outcome == Outcome.NO_ACCOUNT.value
-    )
-    is_too_late = was_guest and now >= order.guest_claim_ends_at(program.guest_order_days)
-    if order.user_id is None or is_too_late:
+    if order.user_id is None or not order.came_in_time(program.guest_order_days):
         return Outcome.NO_ACCOUNT
-    if program.enrollment is Enrollment.ON_REQUEST:
+    if program.enrollment_at(order.placed_at) is Enrollment.ON_REQUEST:
         member = members.get((program.program_id, order.user_id))
-        if member is None or member.joined_at > order.created_at:
+        if member is None or member.joined_at > order.placed_at:
             return Outcome.NOT_A_MEMBER
     return None

@@ -26,7 +26,7 @@ def thank_you_email(
     address. Its key is the order's, so an order is thanked for once, ever.
     """
     is_returned = order.points_to_return(1) == 1
-    if order.is_import or not order.email or is_returned or now - order.created_at > THANKS_FOR:
+    if order.is_import or not order.email or is_returned or now - order.placed_at > THANKS_FOR:
         return None
     worth = max(purse.total, 0) * rate.point_value
     return EmailRequest(
@@ -35,12 +35,13 @@ def thank_you_email(
         channel_id=order.channel_id,
         recipient=order.email,
         language_code=order.language_code,
+        expires_at=order.placed_at + THANKS_FOR,
         facts={
             "first_name": order.first_name,
             "program_name": terms.name,
             "points_name": terms.points_name,
             "order_number": order.number,
-            "ordered_on": order.created_at.astimezone(ZoneInfo(terms.time_zone)).date().isoformat(),
+            "ordered_on": order.placed_at.astimezone(ZoneInfo(terms.time_zone)).date().isoformat(),
             "lines": [
                 {
                     "name": line.name,

@@ -37,6 +37,11 @@ def may_manage(context: Any) -> bool:
     return bool(requestor) and requestor.has_perm(LoyaltyPermissions.MANAGE_LOYALTY)
 
 
+def is_user(context: Any, *, user_id: int | None) -> bool:
+    """Tell whether the caller is this customer, and no app."""
+    return bool(context.user) and context.user.pk == user_id and not context.app
+
+
 def require_owner_or_manager(context: Any, *, user_id: int | None) -> None:
     """Let the owner and managers pass.
 
@@ -44,8 +49,7 @@ def require_owner_or_manager(context: Any, *, user_id: int | None) -> None:
         PermissionDenied: for everybody else.
 
     """
-    is_owner = bool(context.user) and context.user.pk == user_id and not context.app
-    if not is_owner and not may_manage(context):
+    if not is_user(context, user_id=user_id) and not may_manage(context):
         raise PermissionDenied(
             permissions=[AuthorizationFilters.OWNER, LoyaltyPermissions.MANAGE_LOYALTY]
         )

@@ -5,6 +5,7 @@ from enum import Enum
 from django.core.exceptions import ValidationError
 from saleor.graphql.core.types.common import Error
 
+from saleor_loyalty.emails.delivery import RecipientImpossible
 from saleor_loyalty.emails.rendering import TemplateBroken
 from saleor_loyalty.errors import LoyaltyError
 from saleor_loyalty.flows.adjust_points import AdjustmentInvalid, MemberNotFound
@@ -66,6 +67,7 @@ CODES_AND_TEXTS: dict[type[LoyaltyError], tuple[LoyaltyErrorCode, str]] = {
     ),
     ProgramInvalid: (LoyaltyErrorCode.INVALID, "{field} {problem}."),
     ProgramNotFound: (LoyaltyErrorCode.NOT_FOUND, "There is no such programme."),
+    RecipientImpossible: (LoyaltyErrorCode.INVALID, "No mail can go to this address: {problem}."),
     TemplateBroken: (LoyaltyErrorCode.INVALID, "The mail {kind} cannot be rendered: {problem}"),
 }
 

@@ -13,7 +13,7 @@ from saleor_loyalty.orders.queries import settled_orders
 from saleor_loyalty.points.queries import purses_of
 from saleor_loyalty.points.rules import Purse
 from saleor_loyalty.programs.models import EarningRate, Program, ProgramChannel
-from saleor_loyalty.shop.channels import channels_by_id
+from saleor_loyalty.shop.channels import channel_ids_by_slug, channels_by_id
 from saleor_loyalty.shop.settings import LoyaltySettings, load_settings
 
 
@@ -45,10 +45,20 @@ class ProgramByChannelIdLoader(DataLoader[int, Program | None]):
     def batch_load(self, keys: Sequence[int]) -> list[Program | None]:
         rows = (
             ProgramChannel.objects.using(self.database_connection_name)
-            .filter(channel_id__in=keys, program__is_active=True)
+            .filter(channel_id__in=keys, valid_until=None, program__is_active=True)
             .select_related("program")
         )
         found = {row.channel_id: row.program for row in rows}
+        return [found.get(key) for key in keys]
+
+
+class ChannelIdBySlugLoader(DataLoader[str, int | None]):
+    """The ids of Saleor's channels by their slugs."""
+
+    context_key = "loyalty_channel_id_by_slug"
+
+    def batch_load(self, keys: Sequence[str]) -> list[int | None]:
+        found = channel_ids_by_slug(keys, using=self.database_connection_name)
         return [found.get(key) for key in keys]
 
 
@@ -71,7 +81,8 @@ class ChannelsByProgramIdLoader(DataLoader[int, list[Channel]]):
 
     def batch_load(self, keys: Sequence[int]) -> list[list[Channel]]:
         using = self.database_connection_name
-        rows = list(ProgramChannel.objects.using(using).filter(program__in=keys))
+        served = ProgramChannel.objects.using(using).filter(program__in=keys, valid_until=None)
+        rows = list(served.order_by("channel_id"))
         channels = channels_by_id({row.channel_id for row in rows}, using=using)
         return _grouped(
             keys,

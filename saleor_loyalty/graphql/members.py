@@ -26,19 +26,18 @@ from saleor_loyalty.graphql.errors import LoyaltyErrorCode, LoyaltyErrorType
 from saleor_loyalty.graphql.loaders import (
     MemberByIdLoader,
     MembersByUserIdLoader,
-    ProgramByChannelIdLoader,
     ProgramByIdLoader,
     PurseByMemberIdLoader,
     RatesByProgramIdLoader,
 )
 from saleor_loyalty.graphql.mutations import LoyaltyMutation
 from saleor_loyalty.graphql.points import LoyaltyPointsEntryCountableConnection
-from saleor_loyalty.graphql.programs import LoyaltyProgram
+from saleor_loyalty.graphql.programs import LoyaltyProgram, program_of_channel
 from saleor_loyalty.members import models
 from saleor_loyalty.members.queries import all_members
 from saleor_loyalty.points.queries import history_of
 from saleor_loyalty.points.rules import Purse
-from saleor_loyalty.shop.channels import channel_id_of
+from saleor_loyalty.shop.channels import channel_ids_by_slug
 from saleor_loyalty.shop.permissions import LoyaltyPermissions
 
 
@@ -156,20 +155,9 @@ def resolve_user_loyalty(
             _, pk = from_global_id_or_error(program, "LoyaltyProgram", raise_error=True)
             return _first(member for member in members if str(member.program_id) == pk)
         if channel is not None:
-            using = get_database_connection_name(info.context)
-            channel_id = channel_id_of(channel, using=using)
-            if channel_id is None:
-                return None
-            return (
-                ProgramByChannelIdLoader(info.context)
-                .load(channel_id)
-                .then(
-                    lambda served: _first(
-                        member
-                        for member in members
-                        if served is not None and member.program_id == served.pk
-                    )
-                )
+            return program_of_channel(channel, info).then(
+                lambda served: served
+                and _first(member for member in members if member.program_id == served.pk)
             )
         return _first(members)
 
@@ -214,7 +202,7 @@ class LoyaltyMemberQueries(graphene.ObjectType):
     @null_when_off
     def resolve_loyalty_member(_root: Any, info: Any, *, id: str) -> Any:
         _, pk = from_global_id_or_error(id, LoyaltyMember, raise_error=True)
-        return MemberByIdLoader(info.context).load(int(pk))
+        return MemberByIdLoader(info.context).load(int(pk)) if pk.isdecimal() else None
 
     @staticmethod
     @null_when_off
@@ -225,7 +213,7 @@ class LoyaltyMemberQueries(graphene.ObjectType):
         program_id = None
         if criteria.get("program"):
             _, pk = from_global_id_or_error(criteria["program"], LoyaltyProgram, raise_error=True)
-            program_id = int(pk)
+            program_id = int(pk) if pk.isdecimal() else 0
 
         members = all_members(
             program_id=program_id,
@@ -254,7 +242,7 @@ class LoyaltyJoin(LoyaltyMutation):
 
     @classmethod
     def run(cls, info: Any, *, channel: str) -> Any:
-        channel_id = channel_id_of(channel)
+        channel_id = channel_ids_by_slug([channel]).get(channel)
         if channel_id is None:
             raise ValidationError(
                 {
@@ -305,17 +293,16 @@ class LoyaltyPointsAdjust(LoyaltyMutation):
 
     @classmethod
     def run(cls, info: Any, *, input: dict[str, Any]) -> Any:
-        pk = cls.get_global_id_or_error(
-            input["member_id"], only_type="LoyaltyMember", field="member_id"
-        )
+        pk = cls.get_pk(input["member_id"], only_type="LoyaltyMember", field="member_id")
         member = adjust_points(
-            member_id=int(pk),
+            member_id=pk,
             points=input["points"],
             note=input["reason"],
             idempotency_key=input.get("idempotency_key"),
             actor=actor_of(info.context),
             now=timezone.now(),
         )
+        PurseByMemberIdLoader(info.context).clear(pk)
         return cls(member=member)
 
 

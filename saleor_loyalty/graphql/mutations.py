@@ -2,11 +2,12 @@
 
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from saleor.graphql.core.mutations import BaseMutation
 
 from saleor_loyalty.errors import LoyaltyError
 from saleor_loyalty.graphql.access import is_switched_on
-from saleor_loyalty.graphql.errors import switched_off, validation_error
+from saleor_loyalty.graphql.errors import LoyaltyErrorCode, switched_off, validation_error
 
 
 class LoyaltyMutation(BaseMutation):
@@ -24,6 +25,20 @@ class LoyaltyMutation(BaseMutation):
             return cls.run(info, **data)
         except LoyaltyError as error:
             raise validation_error(error) from error
+
+    @classmethod
+    def get_pk(cls, global_id: str, *, only_type: str, field: str) -> int:
+        """Return the number in a global ID.
+
+        Raises:
+            ValidationError: it is none, or of another type.
+
+        """
+        pk = cls.get_global_id_or_error(global_id, only_type=only_type, field=field)
+        if not pk.isdecimal():
+            code = LoyaltyErrorCode.GRAPHQL_ERROR.value
+            raise ValidationError({field: ValidationError(f"Invalid ID: {global_id}.", code=code)})
+        return int(pk)
 
     @classmethod
     def run(cls, info: Any, **data: Any) -> Any:

@@ -11,9 +11,15 @@ from saleor.graphql.checkout.types import Checkout
 from saleor.graphql.core.types import BaseObjectType
 from saleor.product import ProductTypeKind
 
-from saleor_loyalty.graphql.access import null_when_off, require_owner_or_manager
+from saleor_loyalty.graphql.access import (
+    is_user,
+    may_manage,
+    null_when_off,
+    require_owner_or_manager,
+)
 from saleor_loyalty.graphql.enums import DOC_CATEGORY, enum_of
 from saleor_loyalty.graphql.loaders import (
+    MemberByIdLoader,
     ProgramByChannelIdLoader,
     ProgramByIdLoader,
     RatesByProgramIdLoader,
@@ -21,6 +27,7 @@ from saleor_loyalty.graphql.loaders import (
 )
 from saleor_loyalty.graphql.points import LoyaltyEarningBreakdown
 from saleor_loyalty.graphql.programs import LoyaltyProgram
+from saleor_loyalty.members.models import Member
 from saleor_loyalty.orders.models import SettledOrder
 from saleor_loyalty.orders.rules import Outcome
 from saleor_loyalty.programs.models import EarningRate, Program
@@ -78,12 +85,29 @@ class OrderLoyalty(BaseObjectType):
 
 @null_when_off
 def resolve_order_loyalty(root: Any, info: Any) -> Any:
-    """Return what was settled for an order; null before that, and for a guest's order."""
+    """Return what was settled for an order; null before that.
+
+    Its customer may see it, the member who got its points, and managers. A guest's order shows
+    nothing to others; any other order is a permission error to them.
+    """
     order = root.node
-    if order.user_id is None:
-        return None
-    require_owner_or_manager(info.context, user_id=order.user_id)
-    return SettledOrderByOrderIdLoader(info.context).load(str(order.pk))
+
+    def seen(settled: SettledOrder | None, member: Member | None = None) -> SettledOrder | None:
+        is_credited = member is not None and is_user(info.context, user_id=member.user_id)
+        if is_credited or may_manage(info.context):
+            return settled
+        if order.user_id is None:
+            return None
+        require_owner_or_manager(info.context, user_id=order.user_id)
+        return settled
+
+    def found(settled: SettledOrder | None) -> Any:
+        if settled is None or settled.member_id is None:
+            return seen(settled)
+        member = MemberByIdLoader(info.context).load(settled.member_id)
+        return member.then(lambda member: seen(settled, member))
+
+    return SettledOrderByOrderIdLoader(info.context).load(str(order.pk)).then(found)
 
 
 class CheckoutLoyalty(BaseObjectType):

@@ -18,15 +18,17 @@ from saleor_loyalty.graphql.access import null_when_off
 from saleor_loyalty.graphql.enums import DOC_CATEGORY, enum_of
 from saleor_loyalty.graphql.errors import LoyaltyErrorCode, LoyaltyErrorType
 from saleor_loyalty.graphql.loaders import (
+    ChannelIdBySlugLoader,
     ChannelsByProgramIdLoader,
     ProgramByChannelIdLoader,
+    ProgramByIdLoader,
     RatesByProgramIdLoader,
 )
 from saleor_loyalty.graphql.mutations import LoyaltyMutation
 from saleor_loyalty.programs import models
 from saleor_loyalty.programs.operations import ProgramChanges, create_program, update_program
 from saleor_loyalty.programs.rules import Enrollment, PriceBasis, RateInput
-from saleor_loyalty.shop.channels import channel_id_of, channels_by_id
+from saleor_loyalty.shop.channels import channels_by_id
 from saleor_loyalty.shop.permissions import LoyaltyPermissions
 
 LoyaltyEnrollmentEnum = enum_of(Enrollment, name="LoyaltyEnrollmentEnum")
@@ -79,8 +81,8 @@ class LoyaltyProgram(ModelObjectType[models.Program]):
     guest_order_days = graphene.Int(
         required=True,
         description=(
-            "A guest's order is credited when a confirmed account with its address exists "
-            "within that many days after the order. 0: never."
+            "A guest's order is credited to the confirmed account with its address, if that "
+            "was made at most that many days after the order. 0: before it."
         ),
     )
     rates = NonNullList(
@@ -116,6 +118,18 @@ class LoyaltyProgramCountableConnection(CountableConnection):
         node = LoyaltyProgram
 
 
+def program_of_channel(slug: str, info: Any) -> Any:
+    """Return (a promise of) the active programme of a channel; None without one."""
+    return (
+        ChannelIdBySlugLoader(info.context)
+        .load(slug)
+        .then(
+            lambda channel_id: channel_id
+            and ProgramByChannelIdLoader(info.context).load(channel_id)
+        )
+    )
+
+
 class LoyaltyProgramQueries(graphene.ObjectType):
     """Queries about programmes."""
 
@@ -135,11 +149,7 @@ class LoyaltyProgramQueries(graphene.ObjectType):
     @staticmethod
     @null_when_off
     def resolve_loyalty_program(_root: Any, info: Any, *, channel: str) -> Any:
-        using = get_database_connection_name(info.context)
-        channel_id = channel_id_of(channel, using=using)
-        if channel_id is None:
-            return None
-        return ProgramByChannelIdLoader(info.context).load(channel_id)
+        return program_of_channel(channel, info)
 
     @staticmethod
     @null_when_off
@@ -179,7 +189,7 @@ class LoyaltyProgramInput(BaseInputObjectType):
         description="How customers become members. Default: AUTOMATIC."
     )
     guest_order_days = graphene.Int(
-        description="Days in which a guest's order can still be credited. Default: 30."
+        description="Days after a guest's order in which the account may be made. Default: 30."
     )
     is_active = graphene.Boolean(description="Whether the programme is on. Default: true.")
     price_basis = LoyaltyPriceBasisEnum(
@@ -240,9 +250,11 @@ class LoyaltyProgramUpdate(LoyaltyMutation):
 
     @classmethod
     def run(cls, info: Any, *, id: str, input: dict[str, Any]) -> Any:
-        pk = cls.get_global_id_or_error(id, only_type="LoyaltyProgram")
+        pk = cls.get_pk(id, only_type="LoyaltyProgram", field="id")
         changes = _changes(cls, input)
-        program = update_program(program_id=int(pk), changes=changes, now=timezone.now())
+        program = update_program(program_id=pk, changes=changes, now=timezone.now())
+        for loader in (RatesByProgramIdLoader, ChannelsByProgramIdLoader, ProgramByIdLoader):
+            loader(info.context).clear(pk)
         return cls(loyalty_program=program)
 
 
@@ -279,7 +291,7 @@ def _member_of[Choice: (Enrollment, PriceBasis)](
 
 def _channel_ids(mutation: type[LoyaltyMutation], global_ids: list[str]) -> list[int]:
     ids = [
-        int(mutation.get_global_id_or_error(global_id, only_type="Channel", field="channels"))
+        mutation.get_pk(global_id, only_type="Channel", field="channels")
         for global_id in global_ids
     ]
     unknown = set(ids) - set(channels_by_id(ids))

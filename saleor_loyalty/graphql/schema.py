@@ -51,7 +51,8 @@ EXTENSIONS: dict[type[graphene.ObjectType], dict[str, graphene.Field]] = {
         "loyalty": BaseField(
             OrderLoyalty,
             description=(
-                "What the order earned. Null before it is settled, and for a guest's order."
+                "What the order earned. Null before it is settled; of a guest's order only "
+                "managers, and the member it was credited to, see anything."
                 "\n\nRequires one of the following permissions: OWNER, MANAGE_LOYALTY."
             ),
             resolver=resolve_order_loyalty,

@@ -19,21 +19,6 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name="DueOrder",
-            fields=[
-                ("id", models.BigAutoField(primary_key=True, serialize=False)),
-                ("order_id", models.CharField(max_length=64)),
-                ("marked_at", models.DateTimeField()),
-                ("retry_at", models.DateTimeField(null=True)),
-                ("attempts", models.PositiveIntegerField(default=0)),
-                ("error", models.TextField(blank=True, default="")),
-            ],
-            options={
-                "ordering": ("id",),
-                "default_permissions": (),
-            },
-        ),
-        migrations.CreateModel(
             name="OrderSweep",
             fields=[
                 (
@@ -78,6 +63,22 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="DueOrder",
+            fields=[
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("order_id", models.CharField(max_length=64)),
+                ("marked_at", models.DateTimeField()),
+                ("retry_at", models.DateTimeField(null=True)),
+                ("attempts", models.PositiveIntegerField(default=0)),
+                ("error", models.TextField(blank=True, default="")),
+            ],
+            options={
+                "ordering": ("id",),
+                "default_permissions": (),
+                "indexes": [models.Index(fields=["order_id"], name="loyalty_due_order")],
+            },
+        ),
+        migrations.CreateModel(
             name="EmailMessage",
             fields=[
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
@@ -96,6 +97,7 @@ class Migration(migrations.Migration):
                             ("sent", "sent"),
                             ("failed", "failed"),
                             ("doubtful", "doubtful"),
+                            ("expired", "expired"),
                         ],
                         default="queued",
                         max_length=16,
@@ -105,6 +107,7 @@ class Migration(migrations.Migration):
                 ("error", models.TextField(blank=True, default="")),
                 ("created_at", models.DateTimeField()),
                 ("due_at", models.DateTimeField()),
+                ("expires_at", models.DateTimeField(null=True)),
                 ("claimed_at", models.DateTimeField(null=True)),
                 ("handed_over_at", models.DateTimeField(null=True)),
                 ("sent_at", models.DateTimeField(null=True)),
@@ -291,6 +294,8 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("channel_id", models.PositiveIntegerField()),
+                ("valid_from", models.DateTimeField()),
+                ("valid_until", models.DateTimeField(null=True)),
                 (
                     "program",
                     models.ForeignKey(
@@ -306,11 +311,43 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="ProgramPeriod",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "enrollment",
+                    models.CharField(
+                        choices=[("automatic", "automatic"), ("on_request", "on_request")],
+                        max_length=16,
+                    ),
+                ),
+                ("valid_from", models.DateTimeField()),
+                ("valid_until", models.DateTimeField(null=True)),
+                (
+                    "program",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="periods",
+                        to="saleor_loyalty.program",
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ("valid_from",),
+                "default_permissions": (),
+            },
+        ),
+        migrations.CreateModel(
             name="SettledOrder",
             fields=[
                 ("order_id", models.CharField(max_length=64, primary_key=True, serialize=False)),
                 ("order_number", models.CharField(blank=True, default="", max_length=32)),
-                ("order_created_at", models.DateTimeField()),
+                ("order_placed_at", models.DateTimeField()),
                 (
                     "outcome",
                     models.CharField(
@@ -473,14 +510,24 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="programchannel",
             constraint=models.UniqueConstraint(
-                fields=("channel_id",), name="loyalty_channel_serves_one_program"
+                condition=models.Q(("valid_until__isnull", True)),
+                fields=("channel_id",),
+                name="loyalty_channel_one_program_at_a_time",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="programperiod",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("valid_until__isnull", True)),
+                fields=("program",),
+                name="loyalty_period_one_open_per_program",
             ),
         ),
         migrations.AddIndex(
             model_name="settledorder",
             index=models.Index(
                 condition=models.Q(("outcome", "no_account")),
-                fields=["order_created_at"],
+                fields=["order_placed_at"],
                 name="loyalty_settled_no_account",
             ),
         ),

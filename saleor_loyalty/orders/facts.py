@@ -43,7 +43,8 @@ class OrderFacts:
     is charged now, that is after refunds; `refunded` and `charged_back` are what went back to the
     customer in all. `is_fully_charged` is the shop's own word, which also counts refunds that
     were granted before the payment. `user_id` is the customer's account:
-    the one that placed the order, or for a guest the confirmed one with the order's address.
+    the one that placed the order, or for a guest the confirmed one with the order's address;
+    `account_since` is when it was made.
     """
 
     order_id: str
@@ -53,9 +54,9 @@ class OrderFacts:
     state: OrderState
     is_replacement: bool
     is_import: bool
-    created_at: datetime
+    placed_at: datetime
     user_id: int | None
-    is_guest: bool
+    account_since: datetime | None
     email: str
     first_name: str
     language_code: str
@@ -97,6 +98,13 @@ class OrderFacts:
         returned = self.total - min(max(self.charged, Decimal(0)), self.total)
         return int((award * returned / self.total).to_integral_value(rounding=ROUND_FLOOR))
 
-    def guest_claim_ends_at(self, guest_order_days: int) -> datetime:
-        """Return until when (exclusive) a guest's order can still be credited."""
-        return self.created_at + timedelta(days=guest_order_days)
+    def came_in_time(self, guest_order_days: int) -> bool:
+        """Tell whether the customer's account existed soon enough after the order.
+
+        It did before every order but a guest's. Imported orders may be older than the accounts
+        that were imported with them.
+        """
+        if self.account_since is None:
+            return False
+        limit = self.placed_at + timedelta(days=guest_order_days)
+        return self.is_import or self.account_since <= limit

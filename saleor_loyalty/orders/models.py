@@ -25,6 +25,7 @@ class DueOrder(models.Model):
     class Meta:
         ordering = ("id",)
         default_permissions = ()
+        indexes = (models.Index(fields=["order_id"], name="loyalty_due_order"),)
 
     def __str__(self) -> str:
         return f"order {self.order_id} since {self.marked_at}"
@@ -40,7 +41,7 @@ class SettledOrder(models.Model):
 
     order_id = models.CharField(max_length=64, primary_key=True)
     order_number = models.CharField(max_length=32, blank=True, default="")
-    order_created_at = models.DateTimeField()
+    order_placed_at = models.DateTimeField()
     program = models.ForeignKey(Program, related_name="+", null=True, on_delete=models.PROTECT)
     member = models.ForeignKey(Member, related_name="+", null=True, on_delete=models.PROTECT)
     outcome = models.CharField(
@@ -63,7 +64,7 @@ class SettledOrder(models.Model):
         default_permissions = ()
         indexes = (
             models.Index(
-                fields=["order_created_at"],
+                fields=["order_placed_at"],
                 condition=models.Q(outcome=Outcome.NO_ACCOUNT.value),
                 name="loyalty_settled_no_account",
             ),

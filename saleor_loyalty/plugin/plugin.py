@@ -18,7 +18,7 @@ from saleor.plugins.models import PluginConfiguration
 from saleor_loyalty.orders.operations import mark_due
 from saleor_loyalty.plugin.version import VERSION
 from saleor_loyalty.plugin.wake import wake_settling
-from saleor_loyalty.shop.orders import claimable_guest_orders
+from saleor_loyalty.shop.orders import guest_orders_of
 from saleor_loyalty.shop.settings import PLUGIN_ID, settings_from
 
 logger = logging.getLogger(__name__)
@@ -50,6 +50,17 @@ def never_raises(hook: Callable[..., Any]) -> Callable[..., Any]:
         return previous_value
 
     return safe_hook
+
+
+def validate_one_line(text: str) -> None:
+    """Refuse line breaks, which no mail header can have.
+
+    Raises:
+        ValidationError: there is one.
+
+    """
+    if len(text.splitlines()) > 1:
+        raise ValidationError("Must be one line.")
 
 
 class LoyaltyPlugin(BasePlugin):
@@ -104,6 +115,7 @@ class LoyaltyPlugin(BasePlugin):
         """Refuse addresses and URLs that are none."""
         settings = settings_from(plugin_configuration.configuration)
         checks: tuple[tuple[str, str, Callable[[str], None]], ...] = (
+            ("sender_name", settings.sender_name, validate_one_line),
             ("sender_address", settings.sender_address, validate_email),
             ("storefront_url", settings.storefront_url, URLValidator(["http", "https"])),
             ("logo_url", settings.logo_url, URLValidator(["http", "https"])),
@@ -152,7 +164,7 @@ class LoyaltyPlugin(BasePlugin):
     @never_raises
     def _address_confirmed(self, user: Any) -> None:
         """Mark the orders that the customer placed as a guest."""
-        order_ids = claimable_guest_orders(now=timezone.now(), email=user.email)
+        order_ids = guest_orders_of(user.email)
         if order_ids:
             self._mark(order_ids)
 

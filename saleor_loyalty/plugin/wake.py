@@ -8,6 +8,7 @@ from django.db import transaction
 logger = logging.getLogger(__name__)
 
 WAKE_AFTER_SECONDS = 1.0
+WAKE_EXPIRES_SECONDS = 60.0
 REST_AFTER_FAILURE_SECONDS = 60.0
 
 
@@ -34,7 +35,9 @@ def _ask() -> None:
     is_eager = settle_due_orders_task.app.conf.task_always_eager
     Alarm.next_ask_at = 0.0 if is_eager else time.monotonic() + WAKE_AFTER_SECONDS
     try:
-        settle_due_orders_task.apply_async(countdown=WAKE_AFTER_SECONDS, retry=False)
+        settle_due_orders_task.apply_async(
+            countdown=WAKE_AFTER_SECONDS, expires=WAKE_EXPIRES_SECONDS, retry=False
+        )
     except Exception:  # noqa: BLE001 -- an unreachable broker must not reach the shop's request
         Alarm.next_ask_at = time.monotonic() + REST_AFTER_FAILURE_SECONDS
         logger.warning("No settling task could be queued; the beat will settle", exc_info=True)

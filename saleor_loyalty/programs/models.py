@@ -16,8 +16,8 @@ class Program(models.Model):
 
     `points_name` is what its points are called ("Stars"); empty means the plain word
     "points" in the reader's language. Dates that people see are in `time_zone` (IANA name).
-    `guest_order_days`: a guest's order is credited when a confirmed account with its address
-    exists within that many days after the order; 0 means never.
+    `guest_order_days`: a guest's order is credited to the confirmed account with its address, if
+    that was made at most so many days after the order; 0 means before it.
     """
 
     name = models.CharField(max_length=MAX_NAME_LENGTH)
@@ -42,18 +42,54 @@ class Program(models.Model):
         return self.name
 
 
+class ProgramPeriod(models.Model):
+    """A time in which a programme was on, and how customers became members then.
+
+    `Program.is_active` and `Program.enrollment` say how it is now; the periods say how it was,
+    so that an order is settled by what held when it was placed. `valid_until` is exclusive.
+    """
+
+    program = models.ForeignKey(Program, related_name="periods", on_delete=models.CASCADE)
+    enrollment = models.CharField(
+        max_length=16, choices=[(mode.value, mode.value) for mode in Enrollment]
+    )
+    valid_from = models.DateTimeField()
+    valid_until = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ("valid_from",)
+        default_permissions = ()
+        constraints = (
+            models.UniqueConstraint(
+                fields=["program"],
+                condition=models.Q(valid_until__isnull=True),
+                name="loyalty_period_one_open_per_program",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"programme {self.program_id} on from {self.valid_from}"
+
+
 class ProgramChannel(models.Model):
-    """A channel of the shop that a programme serves; a channel has at most one programme."""
+    """A channel of the shop that a programme serves, or served until `valid_until` (exclusive).
+
+    A channel has at most one programme at a time.
+    """
 
     program = models.ForeignKey(Program, related_name="channels", on_delete=models.CASCADE)
     channel_id = models.PositiveIntegerField()
+    valid_from = models.DateTimeField()
+    valid_until = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ("pk",)
         default_permissions = ()
         constraints = (
             models.UniqueConstraint(
-                fields=["channel_id"], name="loyalty_channel_serves_one_program"
+                fields=["channel_id"],
+                condition=models.Q(valid_until__isnull=True),
+                name="loyalty_channel_one_program_at_a_time",
             ),
         )
 

@@ -8,7 +8,7 @@ from babel import Locale
 from django.db import transaction
 
 from saleor_loyalty.errors import LoyaltyError
-from saleor_loyalty.programs.models import EarningRate, Program, ProgramChannel
+from saleor_loyalty.programs.models import EarningRate, Program, ProgramChannel, ProgramPeriod
 from saleor_loyalty.programs.rules import (
     Enrollment,
     PriceBasis,
@@ -47,7 +47,7 @@ class ProgramChanges:
 
 @transaction.atomic
 def create_program(*, changes: ProgramChanges, now: datetime) -> Program:
-    """Create a programme whose rates are valid from `now` on.
+    """Create a programme that holds for orders placed from `now` on.
 
     Raises:
         ProgramInvalid: an input makes no sense (`field` names it).
@@ -62,17 +62,18 @@ def create_program(*, changes: ProgramChanges, now: datetime) -> Program:
     program = Program(created_at=now, updated_at=now)
     _set_values(program, changes)
     program.save(force_insert=True)
-    _set_channels(program, changes.channel_ids or ())
+    _set_period(program, now=now)
+    _set_channels(program, changes.channel_ids or (), now=now)
     _set_rates(program, changes, basis=changes.price_basis or PriceBasis.GROSS, now=now)
     return program
 
 
 @transaction.atomic
 def update_program(*, program_id: int, changes: ProgramChanges, now: datetime) -> Program:
-    """Change a programme; new rates hold from `now` on, for orders placed from then on.
+    """Change a programme for orders placed from `now` on; earlier ones keep what held for them.
 
-    Giving `rates` replaces the whole list: a currency that is left out earns no more. Rates that
-    do not change are left alone, so repeating a call changes nothing.
+    Giving `rates` or `channel_ids` replaces the whole list: a currency that is left out earns no
+    more. What does not change is left alone, so repeating a call changes nothing.
 
     Raises:
         ProgramNotFound, ProgramInvalid, ChannelTaken.
@@ -82,11 +83,14 @@ def update_program(*, program_id: int, changes: ProgramChanges, now: datetime) -
     program = Program.objects.select_for_update().filter(pk=program_id).first()
     if program is None:
         raise ProgramNotFound(field="id")
+    # Another server's clock may be ahead of ours: a version never ends before it began.
+    now = max(now, program.updated_at)
     _set_values(program, changes)
     program.updated_at = now
     program.save()
+    _set_period(program, now=now)
     if changes.channel_ids is not None:
-        _set_channels(program, changes.channel_ids)
+        _set_channels(program, changes.channel_ids, now=now)
     if changes.rates is not None or changes.price_basis is not None:
         current = program.rates.filter(valid_until__isnull=True).first()
         basis = changes.price_basis or (
@@ -121,14 +125,25 @@ def _set_values(program: Program, changes: ProgramChanges) -> None:
             setattr(program, field, value.strip() if field == "name" else value)
 
 
-def _set_channels(program: Program, channel_ids: Sequence[int]) -> None:
+def _set_period(program: Program, *, now: datetime) -> None:
+    wanted = program.enrollment if program.is_active else None
+    current = program.periods.filter(valid_until__isnull=True).first()
+    if wanted == (current.enrollment if current else None):
+        return
+    program.periods.filter(valid_until__isnull=True).update(valid_until=now)
+    if wanted is not None:
+        ProgramPeriod.objects.create(program=program, enrollment=wanted, valid_from=now)
+
+
+def _set_channels(program: Program, channel_ids: Sequence[int], *, now: datetime) -> None:
     wanted = set(channel_ids)
-    program.channels.exclude(channel_id__in=wanted).delete()
+    current = program.channels.filter(valid_until__isnull=True)
+    current.exclude(channel_id__in=wanted).update(valid_until=now)
     ProgramChannel.objects.bulk_create(
-        (ProgramChannel(program=program, channel_id=pk) for pk in sorted(wanted)),
+        (ProgramChannel(program=program, channel_id=pk, valid_from=now) for pk in sorted(wanted)),
         ignore_conflicts=True,
     )
-    taken = wanted - set(program.channels.values_list("channel_id", flat=True))
+    taken = wanted - set(current.values_list("channel_id", flat=True))
     if taken:
         raise ChannelTaken(field="channels", channel_id=min(taken))
 

@@ -4,60 +4,72 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Min, Prefetch, Q, QuerySet
+from django.db.models import Max, Min
 
 from saleor_loyalty.programs.models import EarningRate, Program, ProgramChannel
-from saleor_loyalty.programs.rules import Enrollment, PriceBasis, ProgramTerms, Rate
+from saleor_loyalty.programs.rules import (
+    Enrollment,
+    Period,
+    PriceBasis,
+    ProgramTerms,
+    Rate,
+    Service,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class TermsIndex:
-    """The terms of some programmes, found by programme or by channel."""
+    """The terms of some programmes, found by programme, or by channel and time."""
 
     by_program: dict[int, ProgramTerms]
-    by_channel: dict[int, ProgramTerms]
+    services: tuple[Service, ...]
+
+    def serving(self, *, channel_id: int, moment: datetime) -> ProgramTerms | None:
+        """Return the programme that served a channel at an instant and was on, or None."""
+        for service in self.services:
+            if service.channel_id == channel_id and service.held_at(moment):
+                terms = self.by_program[service.program_id]
+                return terms if terms.enrollment_at(moment) is not None else None
+        return None
 
 
-def load_terms(
-    *,
-    channel_ids: Iterable[int] = (),
-    program_ids: Iterable[int] = (),
-    using: str = "default",
-) -> TermsIndex:
-    """Load the terms of the programmes that serve these channels or have these ids.
+def load_terms(*, channel_ids: Iterable[int] = (), program_ids: Iterable[int] = ()) -> TermsIndex:
+    """Load the terms of the programmes that ever served these channels or have these ids.
 
-    Three queries, however many are asked for. Inactive programmes are included.
+    Four queries, however many are asked for.
     """
-    programs = list(
-        Program.objects.using(using)
-        .filter(
-            Q(channels__channel_id__in=list(channel_ids)) | Q(pk__in=list(program_ids)),
+    services = tuple(
+        Service(
+            program_id=row.program_id,
+            channel_id=row.channel_id,
+            valid_from=row.valid_from,
+            valid_until=row.valid_until,
         )
-        .distinct()
-        .prefetch_related(
-            Prefetch("rates", EarningRate.objects.using(using)),
-            Prefetch("channels", ProgramChannel.objects.using(using)),
-        )
+        for row in ProgramChannel.objects.filter(channel_id__in=list(channel_ids))
     )
-    by_program = {program.pk: terms_of(program) for program in programs}
-    by_channel = {
-        channel.channel_id: by_program[program.pk]
-        for program in programs
-        for channel in program.channels.all()
-    }
-    return TermsIndex(by_program=by_program, by_channel=by_channel)
+    wanted = {service.program_id for service in services} | set(program_ids)
+    programs = Program.objects.filter(pk__in=wanted).prefetch_related("rates", "periods")
+    return TermsIndex(
+        by_program={program.pk: terms_of(program) for program in programs}, services=services
+    )
 
 
 def terms_of(program: Program) -> ProgramTerms:
-    """Return the terms of one programme; reads its `rates`, so prefetch them for lists."""
+    """Return the terms of one programme; prefetch `rates` and `periods` for lists."""
     return ProgramTerms(
         program_id=program.pk,
         name=program.name,
         points_name=program.points_name,
         time_zone=program.time_zone,
-        enrollment=Enrollment(program.enrollment),
         guest_order_days=program.guest_order_days,
-        is_active=program.is_active,
+        periods=tuple(
+            Period(
+                enrollment=Enrollment(period.enrollment),
+                valid_from=period.valid_from,
+                valid_until=period.valid_until,
+            )
+            for period in program.periods.all()
+        ),
         rates=tuple(
             Rate(
                 currency=rate.currency,
@@ -72,9 +84,10 @@ def terms_of(program: Program) -> ProgramTerms:
     )
 
 
-def active_programs(*, using: str = "default") -> QuerySet[Program]:
-    """Return the programmes that are switched on."""
-    return Program.objects.using(using).filter(is_active=True)
+def longest_guest_order_days() -> int:
+    """Return the longest time in which any programme still credits guests' orders."""
+    longest: int | None = Program.objects.aggregate(days=Max("guest_order_days"))["days"]
+    return longest or 0
 
 
 def earliest_rate_at() -> datetime | None:

@@ -13,6 +13,7 @@ MAX_NAME_LENGTH = 120
 MAX_POINTS_NAME_LENGTH = 60
 MAX_GUEST_ORDER_DAYS = 3650
 MAX_POINTS_PER_UNIT = Decimal(1_000_000)
+MAX_POINTS_OF_AN_ORDER = 100_000_000
 MAX_POINT_VALUE = Decimal(1_000_000_000)
 
 
@@ -46,15 +47,40 @@ class RateInput:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rate:
-    """A rate as it was valid from `valid_from` until `valid_until` (exclusive; None: still)."""
+class Version:
+    """Something that held from `valid_from` until `valid_until` (exclusive; None: still)."""
+
+    valid_from: datetime
+    valid_until: datetime | None
+
+    def held_at(self, moment: datetime) -> bool:
+        """Tell whether it held at an instant."""
+        return self.valid_from <= moment and (self.valid_until is None or moment < self.valid_until)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rate(Version):
+    """What money earned and what a point was worth."""
 
     currency: str
     points_per_unit: Decimal
     point_value: Decimal
     price_basis: PriceBasis
-    valid_from: datetime
-    valid_until: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Period(Version):
+    """A time in which a programme was on."""
+
+    enrollment: Enrollment
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service(Version):
+    """A time in which a programme served a channel."""
+
+    program_id: int
+    channel_id: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,30 +91,27 @@ class ProgramTerms:
     name: str
     points_name: str
     time_zone: str
-    enrollment: Enrollment
     guest_order_days: int
-    is_active: bool
+    periods: tuple[Period, ...]
     rates: tuple[Rate, ...]
+
+    def enrollment_at(self, moment: datetime) -> Enrollment | None:
+        """Return how customers became members at an instant; None while it was off."""
+        return next((one.enrollment for one in self.periods if one.held_at(moment)), None)
 
     def rate_at(self, *, currency: str, moment: datetime) -> Rate | None:
         """Return the rate of a currency that was valid at an instant, or None."""
-        for rate in self.rates:
-            if (
-                rate.currency == currency
-                and rate.valid_from <= moment
-                and (rate.valid_until is None or moment < rate.valid_until)
-            ):
-                return rate
-        return None
+        rates = (rate for rate in self.rates if rate.currency == currency)
+        return next((rate for rate in rates if rate.held_at(moment)), None)
 
 
 def points_for(amount: Decimal, *, points_per_unit: Decimal) -> int:
-    """Return the whole points that an amount of money earns: rounded down, never below 0.
+    """Return the whole points that an amount of money earns: rounded down, 0 to a hundred million.
 
     This is the one place where earning rounds.
     """
     points = (amount * points_per_unit).to_integral_value(rounding=ROUND_FLOOR)
-    return max(int(points), 0)
+    return min(max(int(points), 0), MAX_POINTS_OF_AN_ORDER)
 
 
 def check_program(

@@ -5,9 +5,10 @@ from collections.abc import Collection
 from saleor.channel.models import Channel
 
 
-def channel_id_of(slug: str, *, using: str = "default") -> int | None:
-    """Return the id of a channel by its slug, or None when there is none."""
-    return Channel.objects.using(using).filter(slug=slug).values_list("pk", flat=True).first()
+def channel_ids_by_slug(slugs: Collection[str], *, using: str = "default") -> dict[str, int]:
+    """Return the ids of channels by their slugs; unknown slugs are left out."""
+    channels = Channel.objects.using(using).filter(slug__in=slugs)
+    return dict(channels.values_list("slug", "pk"))
 
 
 def channels_by_id(channel_ids: Collection[int], *, using: str = "default") -> dict[int, Channel]:

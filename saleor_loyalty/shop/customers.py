@@ -1,12 +1,22 @@
 """Saleor's customers."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
 
 from saleor.account.models import User
 
 
-def confirmed_accounts(*, emails: Collection[str]) -> dict[str, int]:
-    """Return the ids of active, confirmed accounts by their address. One query.
+@dataclass(frozen=True)
+class Account:
+    """A customer's account, and since when it exists."""
+
+    user_id: int
+    since: datetime
+
+
+def confirmed_accounts(*, emails: Collection[str]) -> dict[str, Account]:
+    """Return the active, confirmed accounts of addresses. One query.
 
     Saleor keeps the addresses of accounts in lower case.
     """
@@ -14,4 +24,7 @@ def confirmed_accounts(*, emails: Collection[str]) -> dict[str, int]:
     if not wanted:
         return {}
     users = User.objects.filter(email__in=wanted, is_active=True, is_confirmed=True)
-    return {email: pk for pk, email in users.values_list("pk", "email")}
+    return {
+        email: Account(pk, since)
+        for email, pk, since in users.values_list("email", "pk", "date_joined")
+    }

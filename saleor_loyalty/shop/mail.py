@@ -1,5 +1,6 @@
 """Saleor's mail settings: through what a channel of the shop sends, and as whom."""
 
+from email.utils import parseaddr
 from typing import Any
 
 from django.conf import settings as django_settings
@@ -27,19 +28,21 @@ def mail_sender(channel_id: int | None, *, settings: LoyaltySettings) -> MailSen
     site = Site.objects.select_related("settings").get(pk=django_settings.SITE_ID)
     smtp = _user_email_configuration(channel_id)
     site_settings = site.settings
+    default_name, default_address = parseaddr(django_settings.DEFAULT_FROM_EMAIL)
     return MailSender(
         backend=_backend(smtp),
         from_name=(
             settings.sender_name
             or smtp.get("sender_name")
             or site_settings.default_mail_sender_name
+            or default_name
             or site.name
         ),
         from_address=(
             settings.sender_address
             or smtp.get("sender_address")
             or site_settings.default_mail_sender_address
-            or django_settings.DEFAULT_FROM_EMAIL
+            or default_address
         ),
         shop=ShopIdentity(name=site.name, url=settings.storefront_url, logo_url=settings.logo_url),
     )

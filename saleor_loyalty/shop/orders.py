@@ -2,41 +2,32 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import batched
 from typing import Any
 from uuid import UUID
 
-from django.db.models import (
-    CharField,
-    DateTimeField,
-    Exists,
-    ExpressionWrapper,
-    F,
-    OuterRef,
-    Q,
-    QuerySet,
-    Sum,
-    UUIDField,
-    Value,
-)
+from django.db.models import CharField, Exists, OuterRef, Q, Sum, UUIDField
 from django.db.models.functions import Cast, Lower
 from saleor.account.models import User
-from saleor.order import OrderChargeStatus, OrderOrigin, OrderStatus
-from saleor.order.models import Order, OrderLine
+from saleor.order import OrderChargeStatus, OrderEvents, OrderOrigin, OrderStatus
+from saleor.order.models import Order, OrderEvent, OrderLine
 from saleor.payment import TransactionEventType, TransactionKind
 from saleor.payment.models import Transaction, TransactionEvent, TransactionItem
 
 from saleor_loyalty.orders import facts
 from saleor_loyalty.orders.models import SettledOrder
 from saleor_loyalty.orders.rules import Outcome
-from saleor_loyalty.shop.customers import confirmed_accounts
+from saleor_loyalty.programs.queries import longest_guest_order_days
+from saleor_loyalty.shop.customers import Account, confirmed_accounts
 
 NOT_A_SALE = (OrderStatus.DRAFT, OrderStatus.UNCONFIRMED, OrderStatus.EXPIRED)
 FULLY_CHARGED = (OrderChargeStatus.FULL, OrderChargeStatus.OVERCHARGED)
 SWEEP_OVERLAP = timedelta(minutes=15)
 CHUNK = 1000
+CONFIRMED_WITHIN_DAYS = 30
 
 ORDER_FIELDS = (
     "pk",
@@ -54,6 +45,7 @@ ORDER_FIELDS = (
     "total_gross_amount",
     "total_charged_amount",
     "user__email",
+    "user__date_joined",
     "user__first_name",
     "billing_address__first_name",
     "shipping_address__first_name",
@@ -63,12 +55,13 @@ ORDER_FIELDS = (
 def load_order_facts(order_ids: Sequence[str]) -> dict[str, facts.OrderFacts]:
     """Read the current facts of orders by id; ids that are none of Saleor's are left out.
 
-    Six queries, however many orders.
+    At most seven queries, however many orders.
     """
     pks = [pk for order_id in order_ids if (pk := _uuid_or_none(order_id)) is not None]
     rows = list(Order.objects.filter(pk__in=pks).values(*ORDER_FIELDS))
     lines = _lines(pks)
-    refunded = _refunded(pks)
+    refunds = _refunds(pks)
+    placed = _placed_from_draft([row["pk"] for row in rows if row["origin"] == OrderOrigin.DRAFT])
     charged_back = _charged_back(pks)
     accounts = confirmed_accounts(
         emails={row["user_email"] for row in rows if row["user_id"] is None}
@@ -77,7 +70,8 @@ def load_order_facts(order_ids: Sequence[str]) -> dict[str, facts.OrderFacts]:
         str(row["pk"]): _facts(
             row,
             lines=lines[row["pk"]],
-            refunded=refunded[row["pk"]],
+            refunds=refunds[row["pk"]],
+            placed_at=placed.get(row["pk"], row["created_at"]),
             charged_back=charged_back[row["pk"]],
             accounts=accounts,
         )
@@ -89,13 +83,16 @@ def _facts(
     row: dict[str, Any],
     *,
     lines: list[facts.OrderLine],
-    refunded: Decimal,
+    refunds: "Refunds",
     charged_back: Decimal,
-    accounts: dict[str, int],
+    accounts: dict[str, Account],
+    placed_at: datetime,
 ) -> facts.OrderFacts:
-    user_id = row["user_id"]
-    if user_id is None:
-        user_id = accounts.get(row["user_email"].lower())
+    account = (
+        Account(row["user_id"], row["user__date_joined"])
+        if row["user_id"] is not None
+        else accounts.get(row["user_email"].lower())
+    )
     return facts.OrderFacts(
         order_id=str(row["pk"]),
         number=str(row["number"]),
@@ -104,9 +101,9 @@ def _facts(
         state=_state(row["status"]),
         is_replacement=row["origin"] == OrderOrigin.REISSUE,
         is_import=row["origin"] == OrderOrigin.BULK_CREATE,
-        created_at=row["created_at"],
-        user_id=user_id,
-        is_guest=row["user_id"] is None,
+        placed_at=placed_at,
+        user_id=account.user_id if account else None,
+        account_since=account.since if account else None,
         email=row["user__email"] or row["user_email"],
         first_name=(
             row["user__first_name"]
@@ -118,8 +115,8 @@ def _facts(
         shipping=row["shipping_price_gross_amount"],
         total=row["total_gross_amount"],
         is_fully_charged=row["charge_status"] in FULLY_CHARGED,
-        charged=row["total_charged_amount"],
-        refunded=refunded,
+        charged=row["total_charged_amount"] + refunds.pending,
+        refunded=refunds.done,
         charged_back=charged_back,
         lines=tuple(lines),
     )
@@ -156,18 +153,40 @@ def _variant_name(line: OrderLine) -> str:
     return "" if name == line.product_variant_id else name
 
 
-def _refunded(pks: Sequence[UUID]) -> dict[UUID, Decimal]:
-    """Return what was refunded per order, by the Transaction API and by legacy payments."""
-    found: dict[UUID, Decimal] = defaultdict(Decimal)
+@dataclass
+class Refunds:
+    """What went back to a customer, and what is on its way but may still fail."""
+
+    done: Decimal = Decimal(0)
+    pending: Decimal = Decimal(0)
+
+
+def _refunds(pks: Sequence[UUID]) -> dict[UUID, Refunds]:
+    """Return the refunds of orders, by the Transaction API and by legacy payments.
+
+    Saleor takes a pending refund off what is charged at once; until it succeeds we do not.
+    """
+    found: dict[UUID, Refunds] = defaultdict(Refunds)
     items = TransactionItem.objects.filter(order_id__in=pks).order_by()
-    for order_id, amount in items.values_list("order_id").annotate(Sum("refunded_value")):
-        found[order_id] += amount
-    refunds = Transaction.objects.filter(
+    for order_id, done, pending in items.values_list("order_id").annotate(
+        Sum("refunded_value"), Sum("refund_pending_value")
+    ):
+        found[order_id].done += done
+        found[order_id].pending += pending
+    payments = Transaction.objects.filter(
         payment__order_id__in=pks, kind=TransactionKind.REFUND, is_success=True
     ).order_by()
-    for order_id, amount in refunds.values_list("payment__order_id").annotate(Sum("amount")):
-        found[order_id] += amount
+    for order_id, amount in payments.values_list("payment__order_id").annotate(Sum("amount")):
+        found[order_id].done += amount
     return found
+
+
+def _placed_from_draft(pks: Sequence[UUID]) -> dict[UUID, datetime]:
+    """Return when orders that began as drafts were placed; `created_at` is the draft's."""
+    if not pks:
+        return {}
+    events = OrderEvent.objects.filter(order_id__in=pks, type=OrderEvents.PLACED_FROM_DRAFT)
+    return dict(events.order_by("date").values_list("order_id", "date"))
 
 
 def _charged_back(pks: Sequence[UUID]) -> dict[UUID, Decimal]:
@@ -197,36 +216,25 @@ def changed_orders(*, since: datetime) -> Iterator[list[str]]:
     In chunks. An order counts as settled only when that was well after the change, because a
     change is seen when its transaction commits, later than its own time stamp.
     """
-    candidates = (
-        _not_settled_since("updated_at", Order.objects.filter(updated_at__gte=since), key="pk"),
-        _not_settled_since(
-            "modified_at",
-            TransactionItem.objects.filter(modified_at__gte=since, order__isnull=False),
-            key="order_id",
-        ),
-    )
-    for queryset in candidates:
-        for chunk in batched(queryset.iterator(chunk_size=CHUNK), CHUNK):
-            yield list(chunk)
-
-
-def _not_settled_since(stamp: str, changed: QuerySet[Any], *, key: str) -> QuerySet[Any]:
     settled = SettledOrder.objects.filter(
-        order_id=OuterRef("order_key"), settled_at__gt=OuterRef(stamp) + SWEEP_OVERLAP
+        order_id=OuterRef("order_key"), settled_at__gt=OuterRef("updated_at") + SWEEP_OVERLAP
     )
-    return (
-        changed.annotate(order_key=Cast(key, CharField()))
+    changed = (
+        Order.objects.filter(updated_at__gte=since)
+        .annotate(order_key=Cast("pk", CharField()))
         .filter(~Exists(settled))
         .order_by()
         .values_list("order_key", flat=True)
     )
+    for chunk in batched(changed.iterator(chunk_size=CHUNK), CHUNK):
+        yield list(chunk)
 
 
-def claimable_guest_orders(*, now: datetime, email: str | None = None) -> list[str]:
-    """Return the guests' orders whose customer has a confirmed account by now.
+def claimable_guest_orders(*, now: datetime) -> list[str]:
+    """Return the guests' orders whose customer has a confirmed account by now. One query.
 
-    Only orders that were settled without an account and are still within their programme's
-    limit. `email` narrows it to one address. One query.
+    It looks back as far as the longest limit of any programme, and a month more for accounts
+    that were made in time and confirmed later.
     """
     accounts = User.objects.filter(
         email=Lower(OuterRef("user_email")), is_active=True, is_confirmed=True
@@ -234,15 +242,20 @@ def claimable_guest_orders(*, now: datetime, email: str | None = None) -> list[s
     orders = Order.objects.filter(pk=OuterRef("order_pk")).filter(
         Q(user__isnull=False) | Exists(accounts)
     )
-    if email is not None:
-        orders = orders.filter(user_email__in={email, email.lower()})
-    ends_at = ExpressionWrapper(
-        F("order_created_at") + F("program__guest_order_days") * Value(timedelta(days=1)),
-        output_field=DateTimeField(),
+    days = longest_guest_order_days() + CONFIRMED_WITHIN_DAYS
+    waiting = SettledOrder.objects.filter(
+        outcome=Outcome.NO_ACCOUNT.value, order_placed_at__gt=now - timedelta(days=days)
     )
-    waiting = SettledOrder.objects.filter(outcome=Outcome.NO_ACCOUNT.value)
     return list(
-        waiting.annotate(order_pk=Cast("order_id", UUIDField()), ends_at=ends_at)
-        .filter(Exists(orders), ends_at__gt=now)
+        waiting.annotate(order_pk=Cast("order_id", UUIDField()))
+        .filter(Exists(orders))
         .values_list("order_id", flat=True)
     )
+
+
+def guest_orders_of(email: str) -> list[str]:
+    """Return the orders with an address that were settled without an account. Two queries."""
+    placed = Order.objects.filter(user_email__in={email, email.lower()})
+    order_ids = [str(pk) for pk in placed.order_by().values_list("pk", flat=True)]
+    waiting = SettledOrder.objects.filter(pk__in=order_ids, outcome=Outcome.NO_ACCOUNT.value)
+    return list(waiting.values_list("pk", flat=True)) if order_ids else []

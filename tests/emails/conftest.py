@@ -12,6 +12,8 @@ class Inbox:
         self.mails = []
         self.answers = []
         self.hang_up = False
+        self.hang_up_at = set()
+        self.dropped = 0
         self.refuse_recipient = ""
 
     async def handle_RCPT(self, server, session, envelope, address, options):
@@ -21,8 +23,9 @@ class Inbox:
         return "250 OK"
 
     async def handle_DATA(self, server, session, envelope):
-        if self.hang_up:
-            self.mails.append(None)
+        if self.hang_up or len(self.mails) in self.hang_up_at:
+            self.hang_up_at -= {len(self.mails)}
+            self.dropped += 1
             server.transport.abort()
             return "421 gone"
         if self.answers:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 from smtplib import SMTPServerDisconnected
 
@@ -11,6 +12,7 @@ from saleor_loyalty.emails.operations import (
     hand_over,
     mark_sent,
     queue_emails,
+    recover_emails,
 )
 from saleor_loyalty.emails.queries import email_log
 from saleor_loyalty.emails.rendering import ShopIdentity
@@ -169,7 +171,7 @@ def test_a_connection_that_breaks_while_the_server_has_the_mail_is_doubtful_and_
     queued.refresh_from_db()
     assert report.doubtful == 1
     assert queued.status == "doubtful"
-    assert len(inbox.mails) == 1
+    assert (inbox.dropped, inbox.mails) == (1, [])
 
 
 @pytest.mark.parametrize("error", [TimeoutError("slow"), SMTPServerDisconnected("gone")])
@@ -236,6 +238,95 @@ def test_a_broken_template_leaves_the_mail_queued_with_its_error(db, smtp_port, 
     assert (broken.status, broken.attempts) == ("queued", 1)
     assert "TemplateBroken" in broken.error
     assert "unknown variable" in broken.error
+
+
+def test_a_connection_that_breaks_costs_one_mail_its_certainty_and_the_others_nothing(
+    db, smtp_port, inbox
+):
+    queue_emails(requests=[request(f"mail-{n}") for n in range(6)], now=NOW)
+    inbox.hang_up_at = {2}
+
+    report = deliver(smtp_port)
+
+    assert (report.sent, report.doubtful, report.failed) == (5, 1, 0)
+    assert len(inbox.mails) == 5
+
+
+@pytest.mark.parametrize("refusal", ["421 too many mails on one connection", "452 full"])
+def test_a_refusal_in_the_middle_of_a_batch_delays_one_mail(db, smtp_port, inbox, refusal):
+    queue_emails(requests=[request(f"mail-{n}") for n in range(4)], now=NOW)
+    inbox.answers = [refusal]
+
+    report = deliver(smtp_port)
+    deliver(smtp_port, now=NOW + timedelta(minutes=1))
+
+    assert (report.sent, report.failed) == (3, 1)
+    assert len(inbox.mails) == 4
+
+
+def test_wrong_settings_of_one_channel_stop_no_other_and_are_told(db, smtp_port, inbox):
+    queue_emails(requests=[request("bad", channel_id=1), request("good", channel_id=2)], now=NOW)
+
+    def sender_for(channel_id):
+        if channel_id == 1:
+            raise ImportError("no such mail backend")
+        return sender(smtp_port)
+
+    deliver_due(sender_for=sender_for, clock=lambda: NOW)
+
+    bad = EmailMessage.objects.get(key="bad")
+    assert (bad.status, bad.attempts) == ("queued", 1)
+    assert "no such mail backend" in bad.error
+    assert len(inbox.mails) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "address", "shown"),
+    [
+        ("Bücher", "hej@example.com", "Bücher <hej@example.com>"),
+        ("Shop", "hej@bücher.example", "Shop <hej@xn--bcher-kva.example>"),
+    ],
+)
+def test_senders_may_have_names_and_domains_of_any_alphabet(
+    queued, smtp_port, inbox, name, address, shown
+):
+    through = replace(sender(smtp_port), from_name=name, from_address=address)
+
+    deliver_due(sender_for=lambda _: through, clock=lambda: NOW)
+
+    assert str(inbox.mails[0]["From"]) == shown
+
+
+def test_an_impossible_sender_keeps_the_mail_for_when_it_is_mended(queued, smtp_port, inbox):
+    through = replace(sender(smtp_port), from_address="Shop <hej@example.com>")
+    deliver_due(sender_for=lambda _: through, clock=lambda: NOW)
+
+    queued.refresh_from_db()
+    assert queued.status == "queued"
+    assert queued.error
+
+    deliver(smtp_port, now=NOW + timedelta(minutes=1))
+    assert len(inbox.mails) == 1
+
+
+def test_a_mail_that_waited_too_long_expires_unsent(db, smtp_port, inbox):
+    queue_emails(requests=[request(expires_at=NOW + timedelta(days=14))], now=NOW)
+
+    deliver(smtp_port, now=NOW + timedelta(days=15))
+
+    assert EmailMessage.objects.get().status == "expired"
+    assert inbox.mails == []
+
+
+def test_a_mail_that_others_began_to_doubt_is_sent_when_it_was(queued):
+    (message,) = claim_emails(limit=10, now=NOW)
+    hand_over(message=message, now=NOW)
+    recover_emails(now=NOW + timedelta(minutes=11))
+
+    mark_sent(message=message, now=NOW + timedelta(minutes=12))
+
+    queued.refresh_from_db()
+    assert queued.status == "sent"
 
 
 def test_each_channel_sends_through_its_own_server(db, smtp_port, inbox):

@@ -21,6 +21,7 @@ from saleor_loyalty.orders.queries import swept_until
 from saleor_loyalty.points.models import Entry
 from saleor_loyalty.points.queries import purses_of
 from saleor_loyalty.points.rules import Purse
+from saleor_loyalty.programs.models import ProgramChannel
 from saleor_loyalty.programs.operations import ProgramChanges, update_program
 from saleor_loyalty.programs.rules import Enrollment, PriceBasis
 from tests.factories import NOW, line, make_order, make_program, make_user, rate, refunded
@@ -200,7 +201,7 @@ def test_a_payment_that_vanishes_takes_the_award_back(program, ada, orders):
         ({"is_replacement": True}, "replacement"),
         ({"channel_id": 99}, "no_program"),
         ({"currency": "NOK"}, "no_rate"),
-        ({"created_at": NOW.replace(year=2025)}, "no_rate"),
+        ({"placed_at": NOW.replace(year=2025)}, "no_program"),
         ({"user_id": None}, "no_account"),
     ],
 )
@@ -223,11 +224,45 @@ def test_a_programme_that_is_switched_off_awards_nothing_but_still_takes_back(pr
     settle(orders, make_order("before", user_id=ada.pk))
     update_program(program_id=program.pk, changes=ProgramChanges(is_active=False), now=NOW)
 
-    settle(orders, make_order("after", user_id=ada.pk))
+    settle(orders, make_order("after", user_id=ada.pk, placed_at=NOW))
     settle(orders, make_order("before", user_id=ada.pk, **refunded("55")))
 
     assert balance_of(ada) == Purse(available=500)
     assert SettledOrder.objects.get(pk="after").outcome == "no_program"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"is_active": False}, {"channel_ids": []}, {"enrollment": Enrollment.ON_REQUEST}],
+)
+def test_a_change_after_the_order_does_not_matter_however_late_it_is_settled(
+    program, ada, orders, changes
+):
+    update_program(program_id=program.pk, changes=ProgramChanges(**changes), now=NOW)
+
+    settle(orders, make_order("earlier", user_id=ada.pk), now=NOW + timedelta(days=3))
+    settle(orders, make_order("later", user_id=ada.pk, placed_at=NOW), now=NOW)
+
+    assert SettledOrder.objects.get(pk="earlier").outcome == "earned"
+    assert SettledOrder.objects.get(pk="later").earned_points == (
+        1000 if "enrollment" in changes and Member.objects.get().joined_at <= NOW else 0
+    )
+
+
+@pytest.mark.parametrize("first", [{"is_active": False}, {"channel_ids": []}])
+def test_an_order_that_no_programme_served_does_not_earn_later(db, ada, orders, first):
+    program = make_program(**first)
+    settle(orders, make_order(user_id=ada.pk))
+    update_program(
+        program_id=program.pk,
+        changes=ProgramChanges(is_active=True, channel_ids=[7]),
+        now=NOW,
+    )
+
+    settle(orders, make_order(user_id=ada.pk))
+
+    assert SettledOrder.objects.get().outcome == "no_program"
+    assert Entry.objects.count() == 0
 
 
 def test_an_order_earns_by_the_rate_of_its_own_time_however_late_it_is_settled(
@@ -278,7 +313,7 @@ def test_on_request_only_members_earn_and_only_from_when_they_joined(db, ada, or
     join_program(user_id=ada.pk, channel_id=7, now=NOW)
 
     settle(orders, make_order("before", user_id=ada.pk))
-    settle(orders, make_order("after", user_id=ada.pk, created_at=NOW))
+    settle(orders, make_order("after", user_id=ada.pk, placed_at=NOW))
 
     outcomes = dict(SettledOrder.objects.values_list("order_id", "outcome"))
     assert outcomes == {
@@ -308,36 +343,42 @@ def test_joining_needs_an_active_programme(db, ada, channel_id):
     assert Member.objects.count() == 0
 
 
-def test_a_guests_order_is_credited_when_an_account_comes_in_time(program, ada, orders):
-    guest = make_order(is_guest=True)
+def test_a_guests_order_is_credited_to_an_account_that_was_made_in_time(program, ada, orders):
+    guest = make_order(account_since=None)
     settle(orders, guest)
     assert SettledOrder.objects.get().outcome == "no_account"
 
-    settle(orders, replace(guest, user_id=ada.pk), now=NOW + timedelta(days=29))
+    found = replace(guest, user_id=ada.pk, account_since=NOW + timedelta(days=29))
+    settle(orders, found, now=NOW + timedelta(days=99))
 
     assert balance_of(ada) == Purse(available=1000)
 
 
-@pytest.mark.parametrize("is_matched_by_shop", [True, False])
-def test_a_guests_order_is_not_credited_after_the_programmes_limit(
-    program, ada, orders, is_matched_by_shop
-):
-    guest = make_order(is_guest=True)
-    settle(orders, guest)
+def test_an_account_made_after_the_programmes_limit_is_not_credited(program, ada, orders):
+    late = make_order(user_id=ada.pk, account_since=NOW + timedelta(days=30))
 
-    late = replace(guest, user_id=ada.pk, is_guest=not is_matched_by_shop)
-    settle(orders, late, now=NOW + timedelta(days=30))
+    settle(orders, late)
 
     assert balance_of(ada) is None
     assert SettledOrder.objects.get().outcome == "no_account"
 
 
-def test_a_limit_of_0_days_never_credits_guests(db, ada, orders):
+def test_a_limit_of_0_days_credits_accounts_that_existed_before(db, ada, orders):
     make_program(guest_order_days=0)
 
-    settle(orders, make_order(is_guest=True, user_id=ada.pk))
+    settle(orders, make_order("before", user_id=ada.pk))
+    settle(orders, make_order("after", user_id=ada.pk, account_since=NOW))
 
-    assert balance_of(ada) is None
+    outcomes = dict(SettledOrder.objects.values_list("order_id", "outcome"))
+    assert outcomes == {"before": "earned", "after": "no_account"}
+
+
+def test_an_imported_order_may_be_older_than_its_account(program, ada, orders):
+    since = NOW + timedelta(days=99)
+
+    settle(orders, make_order(user_id=ada.pk, is_import=True, account_since=since))
+
+    assert balance_of(ada) == Purse(available=1000)
 
 
 def test_the_ledger_outlives_the_account_and_still_takes_back(program, ada, orders):
@@ -481,7 +522,7 @@ def test_an_order_that_earns_nothing_makes_nobody_a_member(program, ada, orders)
     [
         {"is_import": True},
         {"email": ""},
-        {"created_at": NOW - timedelta(days=15)},
+        {"placed_at": NOW - timedelta(days=15)},
         refunded("110"),
     ],
 )
@@ -495,7 +536,7 @@ def test_a_thank_you_that_would_surprise_is_not_sent(program, ada, orders, value
 def test_the_day_of_the_order_is_the_programmes(db, ada, orders):
     make_program(time_zone="Pacific/Auckland")
 
-    settle(orders, make_order(user_id=ada.pk, created_at=NOW.replace(hour=13), email="a@b.co"))
+    settle(orders, make_order(user_id=ada.pk, placed_at=NOW.replace(hour=13), email="a@b.co"))
 
     assert EmailMessage.objects.get().facts["ordered_on"] == "2026-06-16"
 
@@ -592,10 +633,8 @@ STATES = st.one_of(
 )
 @given(states=st.lists(STATES, min_size=1, max_size=8))
 def test_whatever_happened_before_the_ledger_ends_where_the_last_state_says(db, states):
-    program = make_program(channel_ids=[])
-    from saleor_loyalty.programs.models import ProgramChannel
-
-    ProgramChannel.objects.update_or_create(channel_id=7, defaults={"program": program})
+    ProgramChannel.objects.all().delete()
+    program = make_program()
     user = make_user(f"user-{program.pk}@example.com")
     orders = Orders()
 

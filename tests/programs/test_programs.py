@@ -12,7 +12,12 @@ from saleor_loyalty.programs.operations import (
     create_program,
     update_program,
 )
-from saleor_loyalty.programs.queries import active_programs, earliest_rate_at, load_terms, terms_of
+from saleor_loyalty.programs.queries import (
+    earliest_rate_at,
+    load_terms,
+    longest_guest_order_days,
+    terms_of,
+)
 from saleor_loyalty.programs.rules import Enrollment, PriceBasis, ProgramInvalid, points_for
 from tests.factories import CHANNEL, NOW, START, make_program, rate
 from tests.threads import in_threads
@@ -157,8 +162,9 @@ def test_values_that_are_left_out_stay(db):
         False,
     )
     assert program.updated_at == NOW
-    assert list(program.channels.values_list("channel_id", flat=True)) == [9]
-    assert not active_programs().exists()
+    current = program.channels.filter(valid_until=None)
+    assert list(current.values_list("channel_id", flat=True)) == [9]
+    assert not program.periods.filter(valid_until=None).exists()
 
 
 def test_all_rates_can_be_set_again_after_none_was_open(db):
@@ -183,10 +189,12 @@ def test_a_new_programme_needs_a_name(db):
 def test_terms_are_found_by_channel_in_a_bounded_number_of_queries(db, django_assert_num_queries):
     programs = [make_program(name=f"P{n}", channel_ids=[n]) for n in range(1, 4)]
 
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         index = load_terms(channel_ids=[1, 2, 3])
 
-    assert [index.by_channel[n].program_id for n in (1, 2, 3)] == [one.pk for one in programs]
+    served = [index.serving(channel_id=n, moment=NOW).program_id for n in (1, 2, 3)]
+    assert served == [one.pk for one in programs]
+    assert index.serving(channel_id=1, moment=START - timedelta(seconds=1)) is None
     assert earliest_rate_at() == START
 
 
@@ -207,4 +215,45 @@ def test_models_name_themselves(db):
 
     assert str(program) == "Aurora Club"
     assert str(program.channels.get()) == f"channel 7 of programme {program.pk}"
+    assert str(program.periods.get()) == f"programme {program.pk} on from {START}"
     assert str(program.rates.get(currency="EUR")).startswith("10.0000 points per EUR")
+
+
+def test_what_a_programme_was_is_remembered(db):
+    program = make_program()
+    changes = (
+        (START + timedelta(days=10), ProgramChanges(is_active=False)),
+        (START + timedelta(days=20), ProgramChanges(is_active=True, channel_ids=[8])),
+        (START + timedelta(days=30), ProgramChanges(enrollment=Enrollment.ON_REQUEST)),
+    )
+    for now, change in changes:
+        update_program(program_id=program.pk, changes=change, now=now)
+
+    index = load_terms(channel_ids=[7, 8])
+    served = {
+        (day, channel): index.serving(channel_id=channel, moment=START + timedelta(days=day))
+        for day in (5, 15, 25, 35)
+        for channel in (7, 8)
+    }
+
+    assert {key for key, terms in served.items() if terms is not None} == {(5, 7), (25, 8), (35, 8)}
+    terms = index.by_program[program.pk]
+    assert terms.enrollment_at(START + timedelta(days=25)) is Enrollment.AUTOMATIC
+    assert terms.enrollment_at(START + timedelta(days=35)) is Enrollment.ON_REQUEST
+    assert longest_guest_order_days() == 30
+
+
+def test_a_clock_that_is_behind_does_not_end_a_version_before_it_began(db):
+    program = make_program(now=NOW)
+
+    update_program(
+        program_id=program.pk,
+        changes=ProgramChanges(rates=[rate("EUR", "20")], is_active=False, channel_ids=[]),
+        now=NOW - timedelta(seconds=5),
+    )
+
+    assert set(program.rates.values_list("valid_from", flat=True)) == {NOW}
+
+
+def test_an_absurd_order_earns_a_hundred_million_at_most():
+    assert points_for(Decimal(10) ** 12, points_per_unit=Decimal(10) ** 6) == 100_000_000

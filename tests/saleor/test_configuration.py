@@ -66,6 +66,7 @@ def test_staff_switch_it_on_and_set_it_up(staff_api_client, permission_manage_pl
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("sender_name", "Shop\nBcc: c@d.example"),
         ("sender_address", "nobody"),
         ("sender_address", "a@b.example\r\nBcc: c@d.example"),
         ("storefront_url", "aurora"),

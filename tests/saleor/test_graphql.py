@@ -194,14 +194,54 @@ def test_nobody_else_does(who, request, settled_order):
     assert answer["errors"][0]["extensions"]["exception"]["code"] == "PermissionDenied"
 
 
-def test_an_order_that_is_not_settled_or_a_guests_is_null(user_api_client, paid_order, program):
+def test_an_order_that_is_not_settled_is_null(user_api_client, paid_order, program):
     variables = {"id": global_id("Order", paid_order.pk)}
+
     assert ask(user_api_client, ORDER, variables)["data"]["order"]["loyalty"] is None
 
+
+def test_of_a_guests_order_only_managers_see_why_it_earned_nothing(
+    api_client, loyalty_staff, paid_order, program
+):
+    paid_order.user = None
+    paid_order.user_email = "guest@example.com"
+    paid_order.save()
+    sweep_orders_task()
+    variables = {"id": global_id("Order", paid_order.pk)}
+
+    guest = ask(api_client, ORDER, variables)
+    staff = ask(loyalty_staff, ORDER, variables)
+
+    assert guest["data"]["order"]["loyalty"] is None
+    assert "errors" not in guest
+    assert staff["data"]["order"]["loyalty"]["outcome"] == "NO_ACCOUNT"
+
+
+def test_a_guests_order_is_seen_by_the_member_it_was_credited_to(
+    user_api_client, api_client, paid_order, program
+):
     paid_order.user = None
     paid_order.save()
+    sweep_orders_task()
+    variables = {"id": global_id("Order", paid_order.pk)}
 
-    assert ask(user_api_client, ORDER, variables)["data"]["order"]["loyalty"] is None
+    mine = ask(user_api_client, ORDER, variables)
+
+    assert mine["data"]["order"]["loyalty"]["points"] == 861
+    assert ask(api_client, ORDER, variables)["data"]["order"]["loyalty"] is None
+
+
+def test_two_adjustments_in_one_request_each_show_their_balance(loyalty_staff, member):
+    document = """mutation($id: ID!) {
+      a: loyaltyPointsAdjust(input: {memberId: $id, points: 5, reason: "x"}) {
+        member { balance { availablePoints } } errors { code } }
+      b: loyaltyPointsAdjust(input: {memberId: $id, points: 7, reason: "y"}) {
+        member { balance { availablePoints } } errors { code } } }"""
+
+    data = ask(loyalty_staff, document, {"id": global_id("LoyaltyMember", member.pk)})["data"]
+
+    shown = [data[name]["member"]["balance"]["availablePoints"] for name in "ab"]
+    assert shown == [125, 132]
 
 
 def test_the_history_names_the_order(user_api_client, settled_order):
@@ -283,7 +323,7 @@ def test_without_a_rate_or_a_programme_a_checkout_shows_nothing(
     program.rates.update(currency="EUR")
     assert points_to_earn(api_client, checkout_with_items)["loyalty"] is None
 
-    program.channels.all().delete()
+    program.channels.update(valid_until=timezone.now())
     assert points_to_earn(api_client, checkout_with_items)["loyalty"] is None
 
 
@@ -483,6 +523,7 @@ def test_an_app_is_named_as_the_actor(app_api_client, member, permission_manage_
         (5, {"idempotencyKey": "used"}, "idempotencyKey", "IDEMPOTENCY_CONFLICT"),
         (5, {"memberId": "TG95YWx0eU1lbWJlcjo0MDQ="}, "memberId", "NOT_FOUND"),
         (5, {"memberId": "nonsense"}, "memberId", "GRAPHQL_ERROR"),
+        (5, {"memberId": "TG95YWx0eU1lbWJlcjphYmM="}, "memberId", "GRAPHQL_ERROR"),
     ],
 )
 def test_bad_adjustments_are_refused_typed_and_write_nothing(
@@ -605,9 +646,11 @@ def test_a_member_by_id(loyalty_staff, member):
     found = ask(loyalty_staff, document, {"id": global_id("LoyaltyMember", member.pk)})
     unknown = ask(loyalty_staff, document, {"id": global_id("LoyaltyMember", 404)})
     wrong = ask(loyalty_staff, document, {"id": global_id("User", 1)})
+    odd = ask(loyalty_staff, document, {"id": global_id("LoyaltyMember", "abc")})
 
     assert found["data"]["loyaltyMember"]["balance"]["availablePoints"] == 120
     assert unknown["data"]["loyaltyMember"] is None
+    assert odd["data"]["loyaltyMember"] is None
     assert "Expected: LoyaltyMember" in wrong["errors"][0]["message"]
 
 

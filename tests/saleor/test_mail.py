@@ -76,6 +76,17 @@ def test_the_sites_sender_comes_before_djangos(channel_USD, site_settings):
     assert sender.shop.name == Site.objects.get_current().name
 
 
+def test_djangos_sender_may_have_a_name(channel_USD, site_settings, settings):
+    settings.DEFAULT_FROM_EMAIL = "The shop <shop@example.com>"
+    site_settings.default_mail_sender_name = ""
+    site_settings.default_mail_sender_address = None
+    site_settings.save()
+
+    sender = mail_sender(channel_USD.pk, settings=LoyaltySettings())
+
+    assert (sender.from_name, sender.from_address) == ("The shop", "shop@example.com")
+
+
 @pytest.mark.usefixtures("program", "site_settings")
 def test_a_thank_you_goes_out_in_the_orders_language(paid_order):
     paid_order.language_code = "nb"

@@ -1,9 +1,12 @@
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from saleor.order import OrderStatus
+from django.utils import timezone
+from saleor.order import OrderOrigin, OrderStatus
+from saleor.order.utils import updates_amounts_for_order
 from saleor.payment import TransactionKind
 from saleor.payment.models import TransactionEvent
 
@@ -25,7 +28,8 @@ def test_the_facts_of_an_order(paid_order, customer_user, channel_USD):
 
     assert facts.number == str(paid_order.number)
     assert facts.channel_id == channel_USD.pk
-    assert (facts.user_id, facts.is_guest) == (customer_user.pk, False)
+    assert (facts.user_id, facts.account_since) == (customer_user.pk, customer_user.date_joined)
+    assert facts.placed_at == paid_order.created_at
     assert (facts.email, facts.first_name) == (customer_user.email, "Leslie")
     assert facts.merchandise(PriceBasis.NET) == Decimal(70)
     assert facts.merchandise(PriceBasis.GROSS) == Decimal("86.10")
@@ -106,6 +110,29 @@ def test_refunds_of_legacy_payments_count_only_when_they_succeeded(payment_txn_c
     assert facts_of(payment.order).refunded == Decimal(10)
 
 
+def test_a_refund_on_its_way_is_still_charged(paid_order):
+    total = paid_order.total_gross_amount
+    paid_order.payment_transactions.update(
+        charged_value=total - 10, refund_pending_value=Decimal(10)
+    )
+    updates_amounts_for_order(paid_order)
+
+    facts = facts_of(paid_order)
+
+    assert paid_order.charge_status == "partial"
+    assert (facts.charged, facts.refunded, facts.is_paid) == (total, 0, True)
+    assert facts.points_to_return(1000) == 0
+
+
+def test_an_order_from_a_draft_is_placed_when_the_draft_was_completed(paid_order):
+    placed_at = timezone.now() + timedelta(days=20)
+    paid_order.origin = OrderOrigin.DRAFT
+    paid_order.save()
+    paid_order.events.create(type="placed_from_draft", date=placed_at)
+
+    assert facts_of(paid_order).placed_at == placed_at
+
+
 def test_charge_backs_are_counted(paid_order):
     item = paid_order.payment_transactions.get()
     for amount, counts in ((Decimal(7), True), (Decimal(8), False)):
@@ -141,7 +168,7 @@ def test_a_guests_order_finds_the_confirmed_account_with_its_address(paid_order,
     customer_user.save()
     unconfirmed = facts_of(paid_order)
 
-    assert (found.user_id, found.is_guest) == (customer_user.pk, True)
+    assert (found.user_id, found.account_since) == (customer_user.pk, customer_user.date_joined)
     assert unconfirmed.user_id is None
 
 
