@@ -58,6 +58,8 @@ def load_order_facts(order_ids: Sequence[str]) -> dict[str, facts.OrderFacts]:
     At most seven queries, however many orders.
     """
     pks = [pk for order_id in order_ids if (pk := _uuid_or_none(order_id)) is not None]
+    # First what is charged, then what went back: Saleor writes them in the opposite order, so a
+    # refund seen here is never missing below, and no paid order looks unpaid in between.
     rows = list(Order.objects.filter(pk__in=pks).values(*ORDER_FIELDS))
     lines = _lines(pks)
     refunds = _refunds(pks)

@@ -1,11 +1,13 @@
 """What Saleor's own mutations end in. Celery is eager here: a hook settles in the request."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import graphene
 import pytest
 from django.conf import settings
 from django.db import connection, transaction
+from django.utils import timezone
 from saleor.graphql.tests.utils import get_graphql_content
 from saleor.order import OrderOrigin, OrderStatus
 from saleor.plugins.manager import PluginsManager
@@ -266,6 +268,69 @@ def test_an_imported_order_earns_without_a_mail(
         manager.order_bulk_created([paid_order])
 
     assert balance() == 861
+    assert EmailMessage.objects.count() == 0
+
+
+@pytest.mark.usefixtures("program")
+def test_order_bulk_create_earns_for_what_was_paid(
+    staff,
+    customer_user,
+    channel_USD,
+    product,
+    warehouse,
+    default_tax_class,
+    permission_manage_orders_import,
+):
+    staff.user.user_permissions.add(permission_manage_orders_import)
+    placed_at = (timezone.now() - timedelta(hours=3)).isoformat()
+    address = {
+        "firstName": "Ada",
+        "lastName": "Lovelace",
+        "streetAddress1": "2000 Main Street",
+        "city": "Huntington Beach",
+        "postalCode": "92648",
+        "country": "US",
+        "countryArea": "CA",
+    }
+    price = {"gross": 120, "net": 100}
+    order = {
+        "channel": channel_USD.slug,
+        "createdAt": placed_at,
+        "status": "UNFULFILLED",
+        "user": {"id": graphene.Node.to_global_id("User", customer_user.pk)},
+        "billingAddress": address,
+        "currency": "USD",
+        "languageCode": "EN",
+        "lines": [
+            {
+                "variantId": graphene.Node.to_global_id(
+                    "ProductVariant", product.variants.get().pk
+                ),
+                "createdAt": placed_at,
+                "isShippingRequired": False,
+                "isGiftCard": False,
+                "quantity": 2,
+                "totalPrice": price,
+                "undiscountedTotalPrice": price,
+                "warehouse": graphene.Node.to_global_id("Warehouse", warehouse.pk),
+                "taxClassId": graphene.Node.to_global_id("TaxClass", default_tax_class.pk),
+            }
+        ],
+    }
+    charged = {"name": "Card", "amountCharged": {"amount": 120, "currency": "USD"}}
+
+    created = run(
+        staff,
+        """mutation($orders: [OrderBulkCreateInput!]!) {
+            orderBulkCreate(orders: $orders, stockUpdatePolicy: SKIP) {
+                count errors { message } results { errors { message path } } } }""",
+        orders=[{**order, "transactions": [charged]}, order],
+    )
+
+    assert [result["errors"] for result in created["results"]] == [[], []]
+    outcomes = SettledOrder.objects.values_list("outcome", "earned_points")
+    assert sorted(outcomes) == [("earned", 1200), ("unpaid", 0)]
+    assert balance() == 1200
     assert EmailMessage.objects.count() == 0
 
 
