@@ -3,7 +3,7 @@
 import base64
 from concurrent.futures import ThreadPoolExecutor
 from decimal import ROUND_FLOOR, Decimal
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -22,9 +22,9 @@ def share(award: int, amount: Decimal, total: Decimal) -> int:
 
 
 @pytest.fixture
-def shopper(shop, request):
+def shopper(shop):
     """A shopper of this test's own: address and token."""
-    address = f"{request.node.name.replace('_', '-')[:50]}@example.com"
+    address = f"ada-{uuid4()}@example.com"
     token = journey.register(shop, address=address, password=PASSWORD, first_name="Ada")
     return address, token
 
@@ -93,6 +93,22 @@ def test_the_mail_is_in_the_orders_language(shop, shopper):
     (mail,) = until(lambda: thank_yous(shop, address))
     assert mail["Subject"].startswith("Takk, Ada! Bestillingen ga deg")
     assert mail["Content-Language"] == "nb"
+
+
+@pytest.mark.parametrize("promo_code", ["VCO9KV98LC", "FREESHIPPING"])
+def test_with_a_coupon_the_checkout_promises_what_the_order_earns(shop, shopper, promo_code):
+    address, token = shopper
+    full = journey.fill_checkout(shop, address=address, token=token)
+
+    checkout, _, order = buy(shop, address, token, promo_code=promo_code)
+
+    promised = checkout["loyalty"]["pointsToEarn"]
+    settled(shop, token, promised)
+    assert promised == points(order["subtotal"]["gross"]["amount"])
+    if promo_code == "FREESHIPPING":
+        assert promised == full["loyalty"]["pointsToEarn"]
+    else:
+        assert promised < full["loyalty"]["pointsToEarn"]
 
 
 def test_overcharging_and_giving_back_changes_nothing(shop, shopper):
