@@ -49,13 +49,14 @@ class Server:
     @contextmanager
     def durable(self) -> Iterator[None]:
         """Write as safely as a shop's database does, for the time of a benchmark."""
-        self._alter(dict.fromkeys(NOT_DURABLE, "on"))
+        self.alter(dict.fromkeys(NOT_DURABLE, "on"))
         try:
             yield
         finally:
-            self._alter(NOT_DURABLE)
+            self.alter(NOT_DURABLE)
 
-    def _alter(self, settings: Dict[str, str]) -> None:
+    def alter(self, settings: Dict[str, str]) -> None:
+        """Change settings of the running server."""
         for name, value in settings.items():
             self.sql(f"ALTER SYSTEM SET {name} = {value}")
         self.sql("SELECT pg_reload_conf()")
@@ -89,11 +90,8 @@ def server() -> Iterator[Server]:
         with _alone():
             fcntl.flock(users, fcntl.LOCK_SH)
             port = _ensure_running(bindir, home)
-        own = Server(f"postgres://saleor@127.0.0.1:{port}/postgres", bindir)
-        if own.sql("SHOW fsync") == "on":
-            own._alter(NOT_DURABLE)  # noqa: SLF001
         try:
-            yield own
+            yield Server(_url(port), bindir)
         finally:
             with _alone():
                 try:
@@ -194,7 +192,12 @@ def _ensure_running(bindir: Path, home: Path) -> int:
         settings = {**SETTINGS, "port": str(port), "unix_socket_directories": str(home)}
         options = " ".join(f"-c {name}={value}" for name, value in settings.items())
         _control(bindir, home, "start", "-w", "-l", str(home / "log"), "-o", options)
+        Server(_url(port), bindir).alter(NOT_DURABLE)
     return port
+
+
+def _url(port: int) -> str:
+    return f"postgres://saleor@127.0.0.1:{port}/postgres"
 
 
 def _running_port(data: Path) -> Optional[int]:

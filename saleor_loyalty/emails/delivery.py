@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from smtplib import SMTPException, SMTPRecipientsRefused, SMTPServerDisconnected
 
 from django.core.mail import EmailMultiAlternatives
@@ -17,6 +18,7 @@ from saleor_loyalty.emails.operations import (
     mark_doubtful,
     mark_failed,
     mark_sent,
+    put_back,
     recover_emails,
 )
 from saleor_loyalty.emails.rendering import (
@@ -80,19 +82,9 @@ def deliver_due(
     for message in claim_emails(limit=limit, now=clock()):
         by_channel.setdefault(message.channel_id, []).append(message)
         report.claimed += 1
+    round_ = Round(clock=clock, report=report)
     for channel_id, messages in by_channel.items():
-        round_ = Round(clock=clock, report=report)
-        try:
-            sender = sender_for(channel_id)
-        except Exception as error:  # noqa: BLE001 -- wrong settings of one channel stop no other
-            for message in messages:
-                round_.failed(message, error)
-            continue
-        try:
-            for message in messages:
-                round_.deliver(sender, message)
-        finally:
-            sender.backend.close()
+        round_.deliver_channel(partial(sender_for, channel_id), messages)
     return report
 
 
@@ -103,10 +95,26 @@ class Round:
     clock: Callable[[], datetime]
     report: DeliveryReport
 
-    def deliver(self, sender: MailSender, message: EmailMessage) -> None:
-        """Render a mail and hand it to the mail server.
+    def deliver_channel(
+        self, get_sender: Callable[[], MailSender], messages: list[EmailMessage]
+    ) -> None:
+        """Send a channel's mails; when its mail server is no good now, keep the rest for later."""
+        try:
+            sender = get_sender()
+        except Exception as error:  # noqa: BLE001 -- wrong settings of one channel stop no other
+            for message in messages:
+                self._failed(message, error)
+            return
+        for number, message in enumerate(messages):
+            if not self._deliver(sender, message):
+                put_back(messages=messages[number + 1 :], now=self.clock())
+                return
 
-        Whatever fails before the hand-over proves that the mail did not leave.
+    def _deliver(self, sender: MailSender, message: EmailMessage) -> bool:
+        """Take one mail to its end; return False when the mail server is no good now.
+
+        Whatever fails before the hand-over proves that the mail did not leave. Each mail has a
+        connection of its own: servers close old ones silently, and then a mail would be in doubt.
         """
         try:
             rendered = render(
@@ -116,40 +124,49 @@ class Round:
                 shop=sender.shop,
             )
             envelope = build_message(sender=sender, message=message, rendered=rendered)
-            sender.backend.open()
         except RecipientImpossible as error:
-            self.failed(message, error, permanent=True)
-            return
+            self._failed(message, error, permanent=True)
+            return True
         except Exception as error:  # noqa: BLE001 -- one mail must not hold up the others
-            self.failed(message, error)
-            return
-        if hand_over(message=message, now=self.clock()):
-            self._send(sender, message, envelope)
+            self._failed(message, error)
+            return True
+        try:
+            sender.backend.open()
+        except Exception as error:  # noqa: BLE001 -- any backend may stand here
+            self._failed(message, error)
+            return False
+        try:
+            return self._send(sender, message, envelope)
+        finally:
+            _close(sender)
 
     def _send(
         self, sender: MailSender, message: EmailMessage, envelope: EmailMultiAlternatives
-    ) -> None:
+    ) -> bool:
         """Speak to the mail server: only its own refusal proves that the mail did not leave."""
+        if not hand_over(message=message, now=self.clock()):
+            return True
         try:
             sender.backend.send_messages([envelope])
         except SMTPServerDisconnected as error:
-            self._doubt(sender, message, error)
+            self._doubt(message, error)
+            return False
         except SMTPException as error:
-            sender.backend.close()
-            self.failed(message, error, permanent=_is_permanent(error))
+            self._failed(message, error, permanent=_is_permanent(error))
         except Exception as error:  # noqa: BLE001 -- any backend may stand here
-            self._doubt(sender, message, error)
+            self._doubt(message, error)
+            return False
         else:
             mark_sent(message=message, now=self.clock())
             self.report.sent += 1
+        return True
 
-    def _doubt(self, sender: MailSender, message: EmailMessage, error: Exception) -> None:
-        sender.backend.close()  # the next mail gets a connection of its own
+    def _doubt(self, message: EmailMessage, error: Exception) -> None:
         mark_doubtful(message=message, error=f"{type(error).__name__}: {error}")
         self.report.doubtful += 1
         logger.error("Loyalty mail %s may or may not have left: %s", message.key, error)
 
-    def failed(self, message: EmailMessage, error: Exception, *, permanent: bool = False) -> None:
+    def _failed(self, message: EmailMessage, error: Exception, *, permanent: bool = False) -> None:
         """Note why a mail surely did not leave; it is tried again unless that is for good."""
         mark_failed(
             message=message,
@@ -159,6 +176,13 @@ class Round:
         )
         self.report.failed += 1
         logger.error("Loyalty mail %s was not sent: %s", message.key, error)
+
+
+def _close(sender: MailSender) -> None:
+    try:
+        sender.backend.close()
+    except Exception as error:  # noqa: BLE001 -- what became of the mail is known already
+        logger.warning("Closing the connection to the mail server failed: %s", error)
 
 
 def build_message(

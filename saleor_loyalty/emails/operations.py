@@ -9,6 +9,7 @@ from django.db.models import F, QuerySet
 from saleor_loyalty.emails.models import EmailMessage
 from saleor_loyalty.emails.rules import (
     CLAIM_LASTS,
+    FIRST_RETRY,
     MAX_ATTEMPTS,
     EmailRequest,
     EmailStatus,
@@ -91,6 +92,14 @@ def mark_failed(*, message: EmailMessage, error: str, permanent: bool, now: date
         claimed_at=None,
         handed_over_at=None,
     )
+
+
+def put_back(*, messages: Sequence[EmailMessage], now: datetime) -> None:
+    """Give back mails that were claimed and not tried, for a minute later."""
+    for message in messages:
+        _in_flight(message).filter(handed_over_at=None).update(
+            status=EmailStatus.QUEUED.value, claimed_at=None, due_at=now + FIRST_RETRY
+        )
 
 
 @transaction.atomic

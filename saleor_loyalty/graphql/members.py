@@ -254,6 +254,7 @@ class LoyaltyJoin(LoyaltyMutation):
         member = join_program(
             user_id=info.context.user.pk, channel_id=channel_id, now=timezone.now()
         )
+        MembersByUserIdLoader(info.context).clear(info.context.user.pk)
         return cls(member=member)
 
 

@@ -227,7 +227,9 @@ class LoyaltyProgramCreate(LoyaltyMutation):
     @classmethod
     def run(cls, info: Any, *, input: dict[str, Any]) -> Any:
         changes = _changes(cls, input)
-        return cls(loyalty_program=create_program(changes=changes, now=timezone.now()))
+        program = create_program(changes=changes, now=timezone.now())
+        ProgramByChannelIdLoader(info.context).clear_all()
+        return cls(loyalty_program=program)
 
 
 class LoyaltyProgramUpdate(LoyaltyMutation):
@@ -255,6 +257,7 @@ class LoyaltyProgramUpdate(LoyaltyMutation):
         program = update_program(program_id=pk, changes=changes, now=timezone.now())
         for loader in (RatesByProgramIdLoader, ChannelsByProgramIdLoader, ProgramByIdLoader):
             loader(info.context).clear(pk)
+        ProgramByChannelIdLoader(info.context).clear_all()
         return cls(loyalty_program=program)
 
 

@@ -103,7 +103,7 @@ class LoyaltyPlugin(BasePlugin):
         },
         "send_emails": {
             "type": ConfigurationTypeField.BOOLEAN,
-            "help_text": "Switch off to keep mails in the queue.",
+            "help_text": "Switch off to keep mails in the queue, thank-yous for two weeks at most.",
             "label": "Send e-mails",
         },
     }

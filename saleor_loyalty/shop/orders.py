@@ -15,7 +15,7 @@ from saleor.account.models import User
 from saleor.order import OrderChargeStatus, OrderEvents, OrderOrigin, OrderStatus
 from saleor.order.models import Order, OrderEvent, OrderLine
 from saleor.payment import TransactionEventType, TransactionKind
-from saleor.payment.models import Transaction, TransactionEvent, TransactionItem
+from saleor.payment.models import Payment, Transaction, TransactionEvent, TransactionItem
 
 from saleor_loyalty.orders import facts
 from saleor_loyalty.orders.models import SettledOrder
@@ -55,14 +55,12 @@ ORDER_FIELDS = (
 def load_order_facts(order_ids: Sequence[str]) -> dict[str, facts.OrderFacts]:
     """Read the current facts of orders by id; ids that are none of Saleor's are left out.
 
-    At most seven queries, however many orders.
+    At most eight queries, however many orders.
     """
     pks = [pk for order_id in order_ids if (pk := _uuid_or_none(order_id)) is not None]
-    # First what is charged, then what went back: Saleor writes them in the opposite order, so a
-    # refund seen here is never missing below, and no paid order looks unpaid in between.
     rows = list(Order.objects.filter(pk__in=pks).values(*ORDER_FIELDS))
     lines = _lines(pks)
-    refunds = _refunds(pks)
+    money = _money(pks)
     placed = _placed_from_draft([row["pk"] for row in rows if row["origin"] == OrderOrigin.DRAFT])
     charged_back = _charged_back(pks)
     accounts = confirmed_accounts(
@@ -72,7 +70,7 @@ def load_order_facts(order_ids: Sequence[str]) -> dict[str, facts.OrderFacts]:
         str(row["pk"]): _facts(
             row,
             lines=lines[row["pk"]],
-            refunds=refunds[row["pk"]],
+            money=money[row["pk"]],
             placed_at=placed.get(row["pk"], row["created_at"]),
             charged_back=charged_back[row["pk"]],
             accounts=accounts,
@@ -85,7 +83,7 @@ def _facts(
     row: dict[str, Any],
     *,
     lines: list[facts.OrderLine],
-    refunds: "Refunds",
+    money: "Money",
     charged_back: Decimal,
     accounts: dict[str, Account],
     placed_at: datetime,
@@ -117,8 +115,10 @@ def _facts(
         shipping=row["shipping_price_gross_amount"],
         total=row["total_gross_amount"],
         is_fully_charged=row["charge_status"] in FULLY_CHARGED,
-        charged=row["total_charged_amount"] + refunds.pending,
-        refunded=refunds.done,
+        # Saleor writes a transaction first and its order a moment later; the higher of the two
+        # is no moment in which a paid order looks unpaid.
+        charged=max(row["total_charged_amount"], money.charged) + money.pending,
+        refunded=money.refunded,
         charged_back=charged_back,
         lines=tuple(lines),
     )
@@ -156,30 +156,35 @@ def _variant_name(line: OrderLine) -> str:
 
 
 @dataclass
-class Refunds:
-    """What went back to a customer, and what is on its way but may still fail."""
+class Money:
+    """What is charged, what went back to a customer, and what is on its way but may still fail."""
 
-    done: Decimal = Decimal(0)
+    charged: Decimal = Decimal(0)
+    refunded: Decimal = Decimal(0)
     pending: Decimal = Decimal(0)
 
 
-def _refunds(pks: Sequence[UUID]) -> dict[UUID, Refunds]:
-    """Return the refunds of orders, by the Transaction API and by legacy payments.
+def _money(pks: Sequence[UUID]) -> dict[UUID, Money]:
+    """Return the money of orders, by the Transaction API and by legacy payments.
 
     Saleor takes a pending refund off what is charged at once; until it succeeds we do not.
     """
-    found: dict[UUID, Refunds] = defaultdict(Refunds)
+    found: dict[UUID, Money] = defaultdict(Money)
     items = TransactionItem.objects.filter(order_id__in=pks).order_by()
-    for order_id, done, pending in items.values_list("order_id").annotate(
-        Sum("refunded_value"), Sum("refund_pending_value")
+    for order_id, charged, refunded, pending in items.values_list("order_id").annotate(
+        Sum("charged_value"), Sum("refunded_value"), Sum("refund_pending_value")
     ):
-        found[order_id].done += done
+        found[order_id].charged += charged
+        found[order_id].refunded += refunded
         found[order_id].pending += pending
-    payments = Transaction.objects.filter(
+    payments = Payment.objects.filter(order_id__in=pks).order_by()
+    for order_id, charged in payments.values_list("order_id").annotate(Sum("captured_amount")):
+        found[order_id].charged += charged
+    refunds = Transaction.objects.filter(
         payment__order_id__in=pks, kind=TransactionKind.REFUND, is_success=True
     ).order_by()
-    for order_id, amount in payments.values_list("payment__order_id").annotate(Sum("amount")):
-        found[order_id].done += amount
+    for order_id, refunded in refunds.values_list("payment__order_id").annotate(Sum("amount")):
+        found[order_id].refunded += refunded
     return found
 
 
@@ -238,15 +243,20 @@ def claimable_guest_orders(*, now: datetime) -> list[str]:
     It looks back as far as the longest limit of any programme, and a month more for accounts
     that were made in time and confirmed later.
     """
+    longest = longest_guest_order_days()
     accounts = User.objects.filter(
-        email=Lower(OuterRef("user_email")), is_active=True, is_confirmed=True
+        email=Lower(OuterRef("user_email")),
+        is_active=True,
+        is_confirmed=True,
+        date_joined__lte=OuterRef(OuterRef("order_placed_at")) + timedelta(days=longest),
     )
     orders = Order.objects.filter(pk=OuterRef("order_pk")).filter(
-        Q(user__isnull=False) | Exists(accounts)
+        Q(user__date_joined__lte=OuterRef("order_placed_at") + timedelta(days=longest))
+        | Q(user__isnull=True) & Exists(accounts)
     )
-    days = longest_guest_order_days() + CONFIRMED_WITHIN_DAYS
     waiting = SettledOrder.objects.filter(
-        outcome=Outcome.NO_ACCOUNT.value, order_placed_at__gt=now - timedelta(days=days)
+        outcome=Outcome.NO_ACCOUNT.value,
+        order_placed_at__gt=now - timedelta(days=longest + CONFIRMED_WITHIN_DAYS),
     )
     return list(
         waiting.annotate(order_pk=Cast("order_id", UUIDField()))

@@ -240,16 +240,44 @@ def test_a_broken_template_leaves_the_mail_queued_with_its_error(db, smtp_port, 
     assert "unknown variable" in broken.error
 
 
-def test_a_connection_that_breaks_costs_one_mail_its_certainty_and_the_others_nothing(
+def test_a_connection_that_breaks_costs_one_mail_its_certainty_and_the_others_a_minute(
     db, smtp_port, inbox
 ):
     queue_emails(requests=[request(f"mail-{n}") for n in range(6)], now=NOW)
     inbox.hang_up_at = {2}
 
-    report = deliver(smtp_port)
+    first = deliver(smtp_port)
+    at_once = deliver(smtp_port)
+    later = deliver(smtp_port, now=NOW + timedelta(minutes=1))
 
-    assert (report.sent, report.doubtful, report.failed) == (5, 1, 0)
+    assert (first.sent, first.doubtful, first.failed) == (2, 1, 0)
+    assert (at_once.claimed, later.sent) == (0, 3)
     assert len(inbox.mails) == 5
+
+
+def test_a_mail_server_that_is_down_is_asked_once_a_round(db, smtp_port, inbox):
+    queue_emails(requests=[request(f"mail-{n}") for n in range(6)], now=NOW)
+
+    report = deliver(1)
+
+    assert (report.claimed, report.failed) == (6, 1)
+    assert EmailMessage.objects.filter(status="queued", attempts=0).count() == 5
+    assert deliver(smtp_port, now=NOW + timedelta(minutes=1)).sent == 6
+
+
+def test_a_connection_that_cannot_be_closed_changes_nothing(queued, smtp_port, inbox):
+    through = sender(smtp_port)
+    close = through.backend.close
+
+    def closing():
+        close()
+        raise ConnectionError("gone already")
+
+    through.backend.close = closing
+    deliver_due(sender_for=lambda _: through, clock=lambda: NOW)
+
+    queued.refresh_from_db()
+    assert queued.status == "sent"
 
 
 @pytest.mark.parametrize("refusal", ["421 too many mails on one connection", "452 full"])

@@ -124,6 +124,17 @@ def test_a_refund_on_its_way_is_still_charged(paid_order):
     assert facts.points_to_return(1000) == 0
 
 
+def test_a_refund_that_failed_a_moment_ago_does_not_make_the_order_unpaid(paid_order):
+    total = paid_order.total_gross_amount
+    paid_order.total_charged_amount = total - 10  # Saleor has not written the order yet
+    paid_order.charge_status = "partial"
+    paid_order.save()
+
+    facts = facts_of(paid_order)
+
+    assert (facts.charged, facts.is_paid, facts.points_to_return(1000)) == (total, True, 0)
+
+
 def test_an_order_from_a_draft_is_placed_when_the_draft_was_completed(paid_order):
     placed_at = timezone.now() + timedelta(days=20)
     paid_order.origin = OrderOrigin.DRAFT
@@ -194,4 +205,4 @@ def test_facts_take_as_many_queries_for_5_orders_as_for_1(order_generator):
             load_order_facts([str(order.pk) for order in batch])
         counts.append(len(captured))
 
-    assert counts == [6, 6]
+    assert counts == [7, 7]

@@ -134,6 +134,9 @@ def test_an_account_made_after_the_limit_gets_nothing(guest_order, account):
     sweep_orders_task()
 
     assert Entry.objects.count() == 0
+    assert claimable_guest_orders(now=timezone.now()) == []
+    Order.objects.update(user=account)
+    assert claimable_guest_orders(now=timezone.now()) == []
 
 
 def test_only_orders_with_the_address_are_found(guest_order, customer_user):
