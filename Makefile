@@ -1,7 +1,7 @@
 # The project's commands. Each sets up what it needs; `python3 -m dev --help` tells more.
 PYTHON ?= python3
 
-.PHONY: help demo serve test lint bench messages stop clean
+.PHONY: help demo serve test lint bench messages migrations clean
 
 help:
 	@$(PYTHON) -m dev --help

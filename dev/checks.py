@@ -157,18 +157,18 @@ def _passes(name: str, command: List[str], variables: Dict[str, str]) -> bool:
 
 
 def migrations() -> int:
-    """Write migrations for changed models."""
-    environment = with_saleor()
+    """Write migrations for changed models, by plain Django: Saleor's user is a setting there."""
+    environment, _ = environment_or_engine()
     with pg.server() as postgres:
-        template = pg.migrated_template(postgres, environment)
-        say(
-            pg.manage(
-                environment,
-                *("makemigrations", "saleor_loyalty"),
-                url=postgres.database_url(template),
-            )
+        return attached(
+            [str(environment.python), "-m", "django", "makemigrations", "saleor_loyalty"],
+            env={
+                **python_environment(environment),
+                "DJANGO_SETTINGS_MODULE": "tests.settings",
+                "DATABASE_URL": postgres.database_url("postgres"),
+            },
+            cwd=REPO,
         )
-    return 0
 
 
 def messages() -> int:
