@@ -1,7 +1,6 @@
 """A real SMTP server that keeps what it gets: one .eml a mail, with its text and HTML beside it.
 
-While a file named `refuse` lies in the folder, it answers 451 to every mail; while one named
-`drop` does, it hangs up in the middle of a mail.
+While a file named `refuse` lies in the folder, it answers 451 to every mail.
 """
 
 import argparse
@@ -25,12 +24,9 @@ class Keeper:
     async def handle_DATA(  # noqa: N802
         self, server: SMTP, session: Session, envelope: Envelope
     ) -> str:
-        """Keep a mail, or refuse it, or hang up."""
+        """Keep a mail, or refuse it."""
         if (self.folder / "refuse").exists():
             return "451 4.3.0 please try again later"
-        if (self.folder / "drop").exists():
-            server.transport.abort()
-            return "421 gone"
         name = f"{next(self.numbers):04d}"
         content = envelope.original_content or b""
         message = email.message_from_bytes(content, policy=email.policy.default)

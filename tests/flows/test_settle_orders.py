@@ -232,11 +232,15 @@ def test_a_programme_that_is_switched_off_awards_nothing_but_still_takes_back(pr
 
 
 @pytest.mark.parametrize(
-    "changes",
-    [{"is_active": False}, {"channel_ids": []}, {"enrollment": Enrollment.ON_REQUEST}],
+    ("changes", "points_of_the_later"),
+    [
+        ({"is_active": False}, 0),
+        ({"channel_ids": []}, 0),
+        ({"enrollment": Enrollment.ON_REQUEST}, 1000),  # the earlier order made a member
+    ],
 )
 def test_a_change_after_the_order_does_not_matter_however_late_it_is_settled(
-    program, ada, orders, changes
+    program, ada, orders, changes, points_of_the_later
 ):
     update_program(program_id=program.pk, changes=ProgramChanges(**changes), now=NOW)
 
@@ -244,9 +248,7 @@ def test_a_change_after_the_order_does_not_matter_however_late_it_is_settled(
     settle(orders, make_order("later", user_id=ada.pk, placed_at=NOW), now=NOW)
 
     assert SettledOrder.objects.get(pk="earlier").outcome == "earned"
-    assert SettledOrder.objects.get(pk="later").earned_points == (
-        1000 if "enrollment" in changes and Member.objects.get().joined_at <= NOW else 0
-    )
+    assert SettledOrder.objects.get(pk="later").earned_points == points_of_the_later
 
 
 @pytest.mark.parametrize("first", [{"is_active": False}, {"channel_ids": []}])

@@ -13,6 +13,7 @@ from saleor.order import OrderOrigin, OrderStatus
 from saleor.plugins.manager import PluginsManager
 from saleor.plugins.models import PluginConfiguration
 
+from dev.journey import ADDRESS
 from saleor_loyalty.emails.models import EmailMessage
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.orders.models import DueOrder, SettledOrder
@@ -59,6 +60,11 @@ def run(client, document, **variables):
     return payload
 
 
+def mark_as_paid(client, order):
+    mutation = "mutation($id: ID!) { orderMarkAsPaid(id: $id) { errors { field message } } }"
+    run(client, mutation, id=global_id(order))
+
+
 @pytest.mark.parametrize("hook", ORDER_HOOKS)
 @pytest.mark.usefixtures("program")
 def test_each_hook_of_an_order_settles_it(
@@ -101,11 +107,7 @@ def test_every_order_event_of_saleor_is_hooked_or_known():
 
 @pytest.mark.usefixtures("program")
 def test_order_mark_as_paid_earns(staff, order_with_lines):
-    run(
-        staff,
-        "mutation($id: ID!) { orderMarkAsPaid(id: $id) { errors { field message } } }",
-        id=global_id(order_with_lines),
-    )
+    mark_as_paid(staff, order_with_lines)
 
     assert balance() == 861
     assert EmailMessage.objects.get().status == "sent"
@@ -283,22 +285,13 @@ def test_order_bulk_create_earns_for_what_was_paid(
 ):
     staff.user.user_permissions.add(permission_manage_orders_import)
     placed_at = (timezone.now() - timedelta(hours=3)).isoformat()
-    address = {
-        "firstName": "Ada",
-        "lastName": "Lovelace",
-        "streetAddress1": "2000 Main Street",
-        "city": "Huntington Beach",
-        "postalCode": "92648",
-        "country": "US",
-        "countryArea": "CA",
-    }
     price = {"gross": 120, "net": 100}
     order = {
         "channel": channel_USD.slug,
         "createdAt": placed_at,
         "status": "UNFULFILLED",
         "user": {"id": graphene.Node.to_global_id("User", customer_user.pk)},
-        "billingAddress": address,
+        "billingAddress": ADDRESS,
         "currency": "USD",
         "languageCode": "EN",
         "lines": [
@@ -336,11 +329,7 @@ def test_order_bulk_create_earns_for_what_was_paid(
 
 @pytest.mark.usefixtures("plugin_off")
 def test_switched_off_the_hooks_do_nothing(staff, order_with_lines):
-    run(
-        staff,
-        "mutation($id: ID!) { orderMarkAsPaid(id: $id) { errors { field message } } }",
-        id=global_id(order_with_lines),
-    )
+    mark_as_paid(staff, order_with_lines)
 
     assert DueOrder.objects.count() == 0
     assert SettledOrder.objects.count() == 0
@@ -355,11 +344,7 @@ def test_our_code_broken_on_purpose_does_not_reach_the_shop(
 
     monkeypatch.setattr("saleor_loyalty.plugin.plugin.mark_due", broken)
 
-    run(
-        staff,
-        "mutation($id: ID!) { orderMarkAsPaid(id: $id) { errors { field message } } }",
-        id=global_id(order_with_lines),
-    )
+    mark_as_paid(staff, order_with_lines)
 
     order_with_lines.refresh_from_db()
     assert order_with_lines.charge_status == "full"
@@ -373,11 +358,7 @@ def test_a_settling_broken_on_purpose_does_not_reach_the_shop(staff, order_with_
 
     monkeypatch.setattr("saleor_loyalty.plugin.tasks.settle_due_orders", broken)
 
-    run(
-        staff,
-        "mutation($id: ID!) { orderMarkAsPaid(id: $id) { errors { field message } } }",
-        id=global_id(order_with_lines),
-    )
+    mark_as_paid(staff, order_with_lines)
 
     assert DueOrder.objects.count() > 0
 
