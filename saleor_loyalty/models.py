@@ -1,21 +1,38 @@
 """An index of the models, for Django. Each model lives in its feature's room."""
 
+from saleor_loyalty.adjustments.models import Adjustment
+from saleor_loyalty.earning.models import (
+    BudgetUse,
+    EarningGrant,
+    EarningRule,
+    EarningRuleVersion,
+)
 from saleor_loyalty.emails.models import EmailMessage
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.orders.models import DueOrder, OrderSweep, SettledOrder
-from saleor_loyalty.points.models import Balance, Entry
+from saleor_loyalty.points.models import Balance, Entry, Hold, LedgerDrift, Lot
 from saleor_loyalty.programs.models import EarningRate, Program, ProgramChannel, ProgramPeriod
+from saleor_loyalty.programs.policies.models import ProgramPolicy
 
 __all__ = [
+    "Adjustment",
     "Balance",
+    "BudgetUse",
     "DueOrder",
+    "EarningGrant",
     "EarningRate",
+    "EarningRule",
+    "EarningRuleVersion",
     "EmailMessage",
     "Entry",
+    "Hold",
+    "LedgerDrift",
+    "Lot",
     "Member",
     "OrderSweep",
     "Program",
     "ProgramChannel",
     "ProgramPeriod",
+    "ProgramPolicy",
     "SettledOrder",
 ]

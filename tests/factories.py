@@ -7,10 +7,11 @@ from django.contrib.auth import get_user_model
 
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.orders.facts import OrderFacts, OrderLine, OrderState
-from saleor_loyalty.points.rules import Posting, Reason
+from saleor_loyalty.points.postings import Award, Posting, Take
+from saleor_loyalty.points.rules import Reason
 from saleor_loyalty.programs.models import Program
 from saleor_loyalty.programs.operations import ProgramChanges, create_program
-from saleor_loyalty.programs.rules import RateInput
+from saleor_loyalty.programs.rules import PriceBasis, RateInput
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 NOW = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
@@ -73,6 +74,11 @@ def make_order(order_id: str = "order-1", **values) -> OrderFacts:
     return OrderFacts(**{**defaults, **values})
 
 
+def merchandise(order: OrderFacts, basis: PriceBasis) -> Decimal:
+    """What earns of an order, by the programme's defaults."""
+    return sum((one.price(basis) for one in order.lines if one.is_merchandise), Decimal(0))
+
+
 def refunded(amount: str, **values) -> dict:
     """The values of an order of 110 of which an amount was paid back."""
     back = Decimal(amount)
@@ -85,12 +91,13 @@ def refunded(amount: str, **values) -> dict:
 
 
 def make_posting(member: Member, points: int, *, key: str = "key-1", **values) -> Posting:
+    """An award (above 0) or a take (below 0) of points."""
     defaults = {
         "program_id": member.program_id,
         "member_id": member.pk,
         "key": key,
-        "points": points,
+        "points": abs(points),
         "reason": Reason.ADJUSTMENT,
         "effective_at": NOW,
     }
-    return Posting(**{**defaults, **values})
+    return (Award if points >= 0 else Take)(**{**defaults, **values})

@@ -4,12 +4,23 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 
+from saleor_loyalty.earning.queries import rules_of
+from saleor_loyalty.earning.usage import Customer, UsageBook, open_book
 from saleor_loyalty.emails.operations import queue_emails
 from saleor_loyalty.emails.rules import EmailRequest
-from saleor_loyalty.flows.settlement import Settlement, settlement_of
+from saleor_loyalty.flows.order_lots import lots_of, order_matures_at
+from saleor_loyalty.flows.settlement import (
+    Claim,
+    Settlement,
+    cause_of,
+    claim_of,
+    release,
+    settlement_of,
+)
 from saleor_loyalty.flows.thank_you import thank_you_email
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.members.operations import Membership, enroll
@@ -20,10 +31,12 @@ from saleor_loyalty.orders.models import SettledOrder
 from saleor_loyalty.orders.operations import claim_due, clear_due, postpone, save_settled
 from saleor_loyalty.orders.queries import settled_orders
 from saleor_loyalty.orders.rules import Outcome
-from saleor_loyalty.points.operations import post
+from saleor_loyalty.points.operations import post, schedule_maturity
+from saleor_loyalty.points.postings import Award, Posting, Take
 from saleor_loyalty.points.queries import OrderPostings, posted_for_orders, purses_of
-from saleor_loyalty.points.rules import Posting, Reason, Shortfall
-from saleor_loyalty.programs.queries import load_terms
+from saleor_loyalty.points.rules import Reason, Shortfall
+from saleor_loyalty.programs.policies.rules import Maturing, WhenShort
+from saleor_loyalty.programs.queries import TermsIndex, load_terms
 
 logger = logging.getLogger(__name__)
 
@@ -100,37 +113,90 @@ def settle(*, facts: Sequence[OrderFacts], now: datetime) -> SettleReport:
     The caller holds the orders' locks. A bounded number of statements for any number of orders;
     a repeat with the same facts posts nothing. Mails are queued in the same transaction.
     """
-    order_ids = [order.order_id for order in facts]
+    orders = sorted((order for order in facts), key=lambda order: (order.placed_at, order.order_id))
+    order_ids = [order.order_id for order in orders]
     before = settled_orders(order_ids=order_ids)
+    orders = [order for order in orders if _is_news(order, before)]
     posted = posted_for_orders(order_ids=order_ids)
     terms = load_terms(
-        channel_ids={order.channel_id for order in facts},
+        channel_ids={order.channel_id for order in orders},
         program_ids={row.program_id for row in before.values() if row.program_id is not None},
     )
-    members = members_of(user_ids={order.user_id for order in facts if order.user_id is not None})
-    settlements = [
-        settlement_of(order, before=before.get(order.order_id), terms=terms, members=members)
-        for order in facts
-        if _is_news(order, before)
-    ]
-    member_ids = _member_ids(settlements, before=before, members=members)
+    members = members_of(user_ids={order.user_id for order in orders if order.user_id is not None})
+    settlements = _settlements(orders, before=before, terms=terms, members=members, now=now)
+    member_ids = _member_ids(settlements.all, before=before, members=members)
     postings = [
         posting
-        for settlement in settlements
-        if (posting := _posting(settlement, posted=posted, member_ids=member_ids)) is not None
+        for settlement in settlements.all
+        for posting in _postings(settlement, posted=posted, member_ids=member_ids, now=now)
     ]
     post(postings=postings, now=now)
+    _schedule_maturity(settlements.all, now=now)
+    settlements.book.close(
+        member_ids={
+            Customer(settlement.terms.program_id, settlement.user_id): member_ids[order_id]
+            for settlement in settlements.all
+            if settlement.terms is not None
+            and settlement.user_id is not None
+            and (order_id := settlement.facts.order_id) in member_ids
+        },
+        now=now,
+    )
     save_settled(
-        settled=[_settled_row(settlement, member_ids, now=now) for settlement in settlements]
+        settled=[_settled_row(settlement, member_ids, now=now) for settlement in settlements.all]
     )
     news = [
         settlement
-        for settlement in settlements
+        for settlement in settlements.all
         if _is_newly_earned(settlement, before=before.get(settlement.facts.order_id))
     ]
     emails = _thank_yous(news, member_ids, now=now)
     queue_emails(requests=emails, now=now)
-    return SettleReport(settled=len(settlements), queued_emails=len(emails))
+    return SettleReport(settled=len(settlements.all), queued_emails=len(emails))
+
+
+@dataclass(frozen=True)
+class _Settlements:
+    all: list[Settlement]
+    book: UsageBook
+
+
+def _settlements(
+    orders: Sequence[OrderFacts],
+    *,
+    before: Mapping[str, SettledOrder],
+    terms: TermsIndex,
+    members: Mapping[tuple[int, int], Member],
+    now: datetime,
+) -> _Settlements:
+    """Settle orders in the order in which they were placed, under the locks of their limits."""
+    claims = [
+        claim_of(order, before=before.get(order.order_id), terms=terms, members=members)
+        for order in orders
+    ]
+    rules = rules_of(
+        program_ids=terms.by_program,
+        since=min((order.placed_at for order in orders), default=now),
+    )
+    book = open_book(
+        causes=[
+            cause_of(one.facts, terms=one.terms, user_id=one.facts.user_id)
+            for one in claims
+            if one.terms is not None and one.facts.user_id is not None
+        ],
+        rules=rules,
+    )
+    found: list[Settlement] = []
+    for one in claims:
+        row = before.get(one.facts.order_id)
+        mine = rules.get(one.terms.program_id, []) if one.terms is not None else []
+        if isinstance(one, Claim):
+            found.append(settlement_of(one, before=row, rules=mine, book=book))
+            continue
+        if row is not None and one.terms is not None:
+            release(one.facts, before=row, terms=one.terms, rules=mine, book=book)
+        found.append(one)
+    return _Settlements(found, book)
 
 
 def _is_news(order: OrderFacts, before: Mapping[str, SettledOrder]) -> bool:
@@ -165,28 +231,63 @@ def _member_ids(
     return known | {order_id: new[membership].pk for order_id, membership in joining.items()}
 
 
-def _posting(
+def _postings(
     settlement: Settlement,
     *,
     posted: Mapping[str, OrderPostings],
     member_ids: Mapping[str, int],
-) -> Posting | None:
+    now: datetime,
+) -> list[Posting]:
+    """Return what brings the ledger to what an order is worth now."""
     order = settlement.facts
     held = posted.get(order.order_id, OrderPostings())
     difference = settlement.net - held.points
     if difference == 0 or order.order_id not in member_ids or settlement.terms is None:
-        return None
-    return Posting(
-        program_id=settlement.terms.program_id,
-        member_id=member_ids[order.order_id],
-        key=f"order:{order.order_id}:{len(held.keys) + 1}",
-        points=difference,
-        reason=_reason(settlement, difference=difference),
-        effective_at=order.placed_at,
-        order_id=order.order_id,
-        details=_details(settlement),
-        shortfall=Shortfall.DEBT,
-    )
+        return []
+    common: dict[str, Any] = {
+        "program_id": settlement.terms.program_id,
+        "member_id": member_ids[order.order_id],
+        "reason": _reason(settlement, difference=difference),
+        "effective_at": order.placed_at,
+        "order_id": order.order_id,
+        "details": _details(settlement),
+        "is_qualifying": True,
+    }
+    key = f"order:{order.order_id}:{len(held.keys) + 1}"
+    if difference < 0:
+        owes = settlement.policy.when_short is WhenShort.OWE
+        return [
+            Take(
+                **common,
+                key=key,
+                points=-difference,
+                shortfall=Shortfall.DEBT if owes else Shortfall.FORGIVE,
+            )
+        ]
+    lots = lots_of(settlement, points=difference, now=now)
+    return [
+        Award(
+            **common,
+            key=key if number == 0 else f"{key}.{number}",
+            points=points,
+            lot=lot,
+            is_activity=True,
+        )
+        for number, (lot, points) in enumerate(lots)
+    ]
+
+
+def _schedule_maturity(settlements: Iterable[Settlement], *, now: datetime) -> None:
+    """Set when points mature that wait for their order to be fulfilled, once it is."""
+    fulfilled = {
+        settlement.facts.order_id: matures_at
+        for settlement in settlements
+        if settlement.terms is not None
+        and settlement.policy.maturing is Maturing.AFTER_FULFILLMENT
+        and (matures_at := order_matures_at(settlement)) is not None
+    }
+    if fulfilled:
+        schedule_maturity(matures_at=fulfilled)
 
 
 def _reason(settlement: Settlement, *, difference: int) -> Reason:
@@ -215,6 +316,7 @@ def _details(settlement: Settlement) -> dict[str, object]:
             "points_per_unit": str(settlement.rate.points_per_unit),
             "total": str(order.total),
             "charged": str(order.charged),
+            "rules": list(settlement.breakdown),
         }
     return details
 
@@ -236,6 +338,8 @@ def _settled_row(
         price_basis=settlement.rate.price_basis.value if settlement.rate else "",
         earned_points=settlement.earned,
         returned_points=settlement.returned,
+        facts_digest=settlement.digest,
+        breakdown=list(settlement.breakdown),
         settled_at=now,
     )
 

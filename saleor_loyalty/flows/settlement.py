@@ -1,20 +1,30 @@
 """What an order should be worth: from its facts, and what held at its own time."""
 
-from collections.abc import Mapping
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
+from saleor_loyalty.earning.evaluation import Evaluation, Part, evaluate
+from saleor_loyalty.earning.rules import RuleVersion
+from saleor_loyalty.earning.usage import Cause, Customer, UsageBook
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.orders.facts import OrderFacts, OrderState
 from saleor_loyalty.orders.models import SettledOrder
 from saleor_loyalty.orders.rules import Outcome
+from saleor_loyalty.programs.policies.rules import Policy
 from saleor_loyalty.programs.queries import TermsIndex
-from saleor_loyalty.programs.rules import Enrollment, ProgramTerms, Rate, points_for
+from saleor_loyalty.programs.rules import Enrollment, ProgramTerms, Rate
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settlement:
-    """What the ledger should hold for an order now: `earned` less `returned` points."""
+    """What the ledger should hold for an order now: `earned` less `returned` points.
+
+    `breakdown` explains what was earned, a row a rule (see `breakdown_of`).
+    """
 
     facts: OrderFacts
     outcome: Outcome
@@ -24,23 +34,47 @@ class Settlement:
     merchandise: Decimal = Decimal(0)
     earned: int = 0
     returned: int = 0
+    digest: str = ""
+    breakdown: Sequence[Mapping[str, Any]] = ()
 
     @property
     def net(self) -> int:
         """Return the points the order should be worth to the member now."""
         return self.earned - self.returned
 
+    @property
+    def policy(self) -> Policy:
+        """Return the policy of the order's own time."""
+        assert self.terms is not None
+        return self.terms.policy_at(self.facts.placed_at)
 
-def settlement_of(
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """A paid order, and the programme, rate and customer that it earns for."""
+
+    facts: OrderFacts
+    terms: ProgramTerms
+    rate: Rate
+    user_id: int
+
+    @property
+    def cause(self) -> Cause:
+        """Return the order as a cause of awards."""
+        return cause_of(self.facts, terms=self.terms, user_id=self.user_id)
+
+
+def claim_of(
     order: OrderFacts,
     *,
     before: SettledOrder | None,
     terms: TermsIndex,
     members: Mapping[tuple[int, int], Member],
-) -> Settlement:
-    """Work out what an order should be worth, from its facts and what held when it was placed.
+) -> Claim | Settlement:
+    """Work out whether an order earns and for whom, by what held when it was placed.
 
-    An order that was settled for a member stays with that member and programme.
+    An order that was settled for a member stays with that member and programme. What earns
+    nothing is settled at once.
     """
     if before is not None and before.member_id is not None and before.program_id is not None:
         program = terms.by_program[before.program_id]
@@ -57,19 +91,142 @@ def settlement_of(
         refusal = _why_not_theirs(order, program=program, members=members)
     if refusal is not None or rate is None:
         return Settlement(facts=order, outcome=refusal or Outcome.NO_RATE, terms=program)
-    merchandise = order.merchandise(rate.price_basis)
-    earned = points_for(merchandise, points_per_unit=rate.points_per_unit)
+    return Claim(facts=order, terms=program, rate=rate, user_id=order.user_id or 0)
+
+
+def settlement_of(
+    claim: Claim,
+    *,
+    before: SettledOrder | None,
+    rules: Sequence[RuleVersion],
+    book: UsageBook,
+) -> Settlement:
+    """Work out what a paid order should be worth.
+
+    While what it earns by has not changed, its award stays as it was made, whatever became
+    of rules, products and groups since; else it is made anew by the rules of the order's time.
+    """
+    order = claim.facts
+    rules = [rule for rule in rules if rule.held_at(order.placed_at)]
+    digest = digest_of(order)
     is_cancelled = order.state is OrderState.CANCELLED
-    return Settlement(
+    by_rule = {rule.version_id: rule for rule in rules}
+    cause = claim.cause
+    if before is not None and before.facts_digest == digest and before.price_basis:
+        earned, merchandise = before.earned_points, before.merchandise_amount
+        breakdown: Sequence[Mapping[str, Any]] = before.breakdown
+    else:
+        if before is not None:
+            book.forget(cause, _by_rule_id(rules), points=_counted(before))
+            before = None
+        evaluation = evaluate(
+            order,
+            rate=claim.rate,
+            policy=cause.policy,
+            rules=rules,
+            time_zone=claim.terms.time_zone,
+            usage=book.usage(cause, _by_rule_id(rules).values()),
+        )
+        earned, merchandise = evaluation.points, evaluation.merchandise
+        breakdown = breakdown_of(evaluation)
+    returned = order.points_to_return(earned)
+    settlement = Settlement(
         facts=order,
         outcome=Outcome.CANCELLED if is_cancelled else Outcome.EARNED,
-        terms=program,
-        rate=rate,
+        terms=claim.terms,
+        rate=claim.rate,
         user_id=order.user_id,
         merchandise=merchandise,
         earned=earned,
-        returned=order.points_to_return(earned),
+        returned=returned,
+        digest=digest,
+        breakdown=breakdown,
     )
+    was, is_now = before is not None and _counted(before) > 0, settlement.net > 0
+    if was and not is_now and before is not None:
+        book.forget(cause, _by_rule_id(rules), points=_counted(before))
+    elif is_now and not was:
+        book.note(cause, _parts(breakdown, by_rule), points=earned)
+    return settlement
+
+
+def release(
+    order: OrderFacts,
+    *,
+    before: SettledOrder,
+    terms: ProgramTerms,
+    rules: Sequence[RuleVersion],
+    book: UsageBook,
+) -> None:
+    """Give back what an order used of caps and budgets, now that it earns nothing any more."""
+    if order.user_id is None or not _counted(before):
+        return
+    cause = cause_of(order, terms=terms, user_id=order.user_id)
+    held = [rule for rule in rules if rule.held_at(order.placed_at)]
+    book.forget(cause, _by_rule_id(held), points=_counted(before))
+
+
+def cause_of(order: OrderFacts, *, terms: ProgramTerms, user_id: int) -> Cause:
+    """Return an order as a cause of awards."""
+    return Cause(
+        name=f"order:{order.order_id}",
+        moment=order.placed_at,
+        customer=Customer(terms.program_id, user_id),
+        policy=terms.policy_at(order.placed_at),
+        time_zone=terms.time_zone,
+    )
+
+
+def _counted(before: SettledOrder) -> int:
+    """Return what an order's award used of the budget: all of it until all went back."""
+    return before.earned_points if before.earned_points > before.returned_points else 0
+
+
+def _by_rule_id(rules: Sequence[RuleVersion]) -> dict[int, RuleVersion]:
+    return {rule.rule_id: rule for rule in rules}
+
+
+def digest_of(order: OrderFacts) -> str:
+    """Return a digest of what an order earns by: what was bought for how much, and how paid."""
+    bought = [
+        [line.product_id, line.quantity, line.net, line.gross, line.full_net, line.full_gross]
+        for line in order.lines
+        if line.is_merchandise
+    ]
+    paid = [order.shipping, order.voucher_code, order.paid_with_gift_cards, order.paid_with_points]
+    text = json.dumps([order.currency, bought, paid], default=lambda money: f"{money:.3f}")
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def breakdown_of(evaluation: Evaluation) -> list[dict[str, Any]]:
+    """Return an evaluation as plain data: for each rule what it wanted, granted, and why less.
+
+    `rule` and `version` are None for the programme's own rate.
+    """
+    return [
+        {
+            "rule": part.rule.rule_id if part.rule else None,
+            "version": part.rule.version_id if part.rule else None,
+            "number": part.rule.number if part.rule else None,
+            "name": part.rule.name if part.rule else "",
+            "wanted": part.wanted,
+            "granted": part.granted,
+            "why": part.why,
+            "maturing_days": part.rule.definition.maturing_days if part.rule else None,
+            "expiry_days": part.rule.definition.expiry_days if part.rule else None,
+        }
+        for part in evaluation.parts
+    ]
+
+
+def _parts(
+    breakdown: Sequence[Mapping[str, Any]], by_version: Mapping[int, RuleVersion]
+) -> list[Part]:
+    return [
+        Part(rule=by_version[row["version"]], wanted=row["wanted"], granted=row["granted"])
+        for row in breakdown
+        if row["version"] in by_version
+    ]
 
 
 def _why_not_paid(order: OrderFacts, *, rate: Rate | None) -> Outcome | None:

@@ -4,7 +4,9 @@ from enum import StrEnum
 
 
 class JoinedBy(StrEnum):
-    """What made a customer a member: an order that earned, or their own wish."""
+    """What made a customer a member: an order that earned, their own wish, or an import."""
 
     ORDER = "order"
     CUSTOMER = "customer"
+    ACTIVITY = "activity"
+    IMPORT = "import"

@@ -18,20 +18,43 @@ class OrderState(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class OrderLine:
-    """A line of an order; `net` and `gross` are its totals after all discounts."""
+    """A line of an order; `net` and `gross` are its totals after all discounts.
+
+    `full_net` and `full_gross` are its totals before discounts (None: the same). The ids are
+    Saleor's, as text; `category_ids` are the product's category and all above it.
+    """
 
     name: str
     variant_name: str
     quantity: int
     net: Decimal
     gross: Decimal
+    full_net: Decimal | None = None
+    full_gross: Decimal | None = None
     is_gift_card: bool = False
     is_gift: bool = False
+    product_id: str = ""
+    product_type_id: str = ""
+    category_ids: frozenset[str] = frozenset()
+    collection_ids: frozenset[str] = frozenset()
+    metadata: tuple[tuple[str, str], ...] = ()
 
     @property
     def is_merchandise(self) -> bool:
         """Whether the line earns: gift cards are money, and gifts cost nothing."""
         return not self.is_gift_card and not self.is_gift
+
+    @property
+    def is_discounted(self) -> bool:
+        """Whether the line costs less than its full price."""
+        return self.full_gross is not None and self.gross < self.full_gross
+
+    def price(self, basis: PriceBasis, *, on_full_price: bool = False) -> Decimal:
+        """Return the line's total without or with taxes, after or before discounts."""
+        after, before = (
+            (self.net, self.full_net) if basis is PriceBasis.NET else (self.gross, self.full_gross)
+        )
+        return before if on_full_price and before is not None else after
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +68,10 @@ class OrderFacts:
     were granted before the payment. `user_id` is the customer's account:
     the one that placed the order, or for a guest the confirmed one with the order's address;
     `account_since` is when it was made.
+
+    `paid_with_gift_cards` and `paid_with_points` are what these paid, in money, beside `total`.
+    `earlier_orders` counts the customer's orders placed before it. `paid_at` and `fulfilled_at`:
+    when it was paid in full and when all of it was sent, None while it is not.
     """
 
     order_id: str
@@ -67,23 +94,21 @@ class OrderFacts:
     refunded: Decimal
     charged_back: Decimal
     lines: tuple[OrderLine, ...]
+    shipping_net: Decimal = Decimal(0)
+    paid_with_gift_cards: Decimal = Decimal(0)
+    paid_with_points: Decimal = Decimal(0)
+    paid_at: datetime | None = None
+    fulfilled_at: datetime | None = None
+    country: str = ""
+    customer_group_ids: frozenset[str] = frozenset()
+    voucher_code: str = ""
+    earlier_orders: int = 0
 
     @property
     def is_paid(self) -> bool:
         """Whether the order was paid in full once, whatever went back since."""
         paid = self.charged + self.refunded + self.charged_back
         return self.is_fully_charged or paid >= self.total
-
-    def merchandise(self, basis: PriceBasis) -> Decimal:
-        """Return what the merchandise cost after discounts, without shipping."""
-        return sum(
-            (
-                line.net if basis is PriceBasis.NET else line.gross
-                for line in self.lines
-                if line.is_merchandise
-            ),
-            Decimal(0),
-        )
 
     def points_to_return(self, award: int) -> int:
         """Return how many points of an award go back, in all: floor(award x returned / total).

@@ -35,8 +35,9 @@ class SettledOrder(models.Model):
     """What was last settled for an order: the explanation beside the ledger's entries.
 
     `program` and `member` stay once points were posted, whatever happens to the channel or
-    the account. `merchandise_amount` (in `currency`, on `price_basis`) times `points_per_unit`, rounded down, is
-    `earned_points`; `returned_points` of them went back.
+    the account. `earned_points` came of `merchandise_amount` (in `currency`, on `price_basis`) as `breakdown` tells,
+    a row a rule; `returned_points` of them went back. `facts_digest` tells whether what earns has
+    changed since: while it has not, an award stays as it was made.
     """
 
     order_id = models.CharField(max_length=64, primary_key=True)
@@ -58,6 +59,8 @@ class SettledOrder(models.Model):
     )
     earned_points = models.BigIntegerField(default=0)
     returned_points = models.BigIntegerField(default=0)
+    facts_digest = models.CharField(max_length=64, blank=True, default="")
+    breakdown = models.JSONField(default=list)
     settled_at = models.DateTimeField()
 
     class Meta:

@@ -2,11 +2,23 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet, Sum
 
-from saleor_loyalty.points.models import Balance, Entry
-from saleor_loyalty.points.rules import Purse
+from saleor_loyalty.points.models import Balance, Entry, Hold, Lot
+from saleor_loyalty.points.rules import Bucket, LotTerms, Purse, order_points
+from saleor_loyalty.points.wallets import HoldState, HoldUse, LotState
+
+
+def purse_of(balance: Balance) -> Purse:
+    """Return what a balance's row says."""
+    return Purse(
+        pending=balance.pending,
+        available=balance.available,
+        held=balance.held,
+        debt=balance.debt,
+    )
 
 
 def purses_of(*, member_ids: Iterable[int], using: str = "default") -> dict[int, Purse]:
@@ -14,32 +26,108 @@ def purses_of(*, member_ids: Iterable[int], using: str = "default") -> dict[int,
     ids = list(member_ids)
     purses = {member_id: Purse() for member_id in ids}
     for balance in Balance.objects.using(using).filter(member__in=ids):
-        purses[balance.member_id] = Purse(available=balance.available, debt=balance.debt)
+        purses[balance.member_id] = purse_of(balance)
     return purses
 
 
 def history_of(*, member_id: int, using: str = "default") -> QuerySet[Entry]:
-    """Return a member's entries, newest first."""
-    return Entry.objects.using(using).filter(member_id=member_id)
+    """Return a member's postings, newest first, each by its first entry."""
+    return Entry.objects.using(using).filter(member_id=member_id, leg=0)
 
 
-def posted_for_orders(*, order_ids: Iterable[str]) -> dict[str, "OrderPostings"]:
-    """Return what the ledger holds for orders, by order id. One query."""
-    found: dict[str, OrderPostings] = defaultdict(OrderPostings)
-    entries = Entry.objects.filter(order_id__in=list(order_ids)).exclude(order_id="")
-    for entry in entries.only("order_id", "idempotency_key", "source", "target", "points"):
-        found[entry.order_id].add(entry)
+def legs_of_postings(*, entries: Iterable[Entry], using: str = "default") -> list[Entry]:
+    """Return all entries of the postings that some first entries stand for. One query."""
+    heads = list(entries)
+    return list(
+        Entry.objects.using(using)
+        .filter(
+            program__in={head.program_id for head in heads},
+            idempotency_key__in={head.idempotency_key for head in heads},
+        )
+        .order_by("program", "idempotency_key", "leg")
+    )
+
+
+def lot_states(wanted: Q) -> dict[int, list[LotState]]:
+    """Return lots as wallets want them, by member id. One query."""
+    found: dict[int, list[LotState]] = defaultdict(list)
+    for lot in Lot.objects.filter(wanted).order_by():
+        found[lot.member_id].append(
+            LotState(
+                id=lot.pk,
+                terms=LotTerms(
+                    inactivity_months=lot.inactivity_months, notice_days=lot.notice_days
+                ),
+                earned_at=lot.earned_at,
+                order_id=lot.order_id,
+                pending=lot.pending,
+                available=lot.available,
+                held=lot.held,
+                expired=lot.expired,
+                matures_at=lot.matures_at,
+                expires_at=lot.expires_at,
+            )
+        )
     return found
 
 
+def hold_states(*, keys: Iterable[tuple[int, str]]) -> dict[int, list[HoldState]]:
+    """Return holds by (programme id, key) as wallets want them, by member id.
+
+    Two queries: the holds, and which lots they used, from the entries.
+    """
+    wanted = set(keys)
+    if not wanted:
+        return {}
+    holds = {
+        hold.pk: hold
+        for hold in Hold.objects.filter(
+            program__in={program_id for program_id, _ in wanted}, key__in={key for _, key in wanted}
+        )
+        if (hold.program_id, hold.key) in wanted
+    }
+    uses: dict[int, dict[int, HoldUse]] = defaultdict(lambda: defaultdict(HoldUse))
+    moves = Entry.objects.filter(hold__in=holds).order_by()
+    for hold_id, lot_id, source, target, points in moves.values_list(
+        "hold", "lot", "source", "target"
+    ).annotate(Sum("points")):
+        use = uses[hold_id][lot_id]
+        use.held += points * ((target == Bucket.HELD.value) - (source == Bucket.HELD.value))
+        use.captured += points * ((target == Bucket.SPENT.value) - (source == Bucket.SPENT.value))
+    found: dict[int, list[HoldState]] = defaultdict(list)
+    for hold in holds.values():
+        found[hold.member_id].append(
+            HoldState(
+                id=hold.pk,
+                key=hold.key,
+                expires_at=hold.expires_at,
+                points=hold.points,
+                held=hold.held,
+                captured=hold.captured,
+                returned=hold.returned,
+                uses=dict(uses[hold.pk]),
+            )
+        )
+    return found
+
+
+@dataclass
 class OrderPostings:
-    """The sum of an order's entries, and how many postings made it."""
+    """What an order's entries add up to, and the postings that made it."""
 
-    def __init__(self) -> None:
-        self.points = 0
-        self.keys: set[str] = set()
+    points: int = 0
+    keys: set[str] = field(default_factory=set)
 
-    def add(self, entry: Entry) -> None:
-        """Count an entry in."""
-        self.points += entry.signed_points
-        self.keys.add(entry.idempotency_key)
+
+def posted_for_orders(*, order_ids: Iterable[str]) -> dict[str, OrderPostings]:
+    """Return what the ledger holds for orders, by order id. One query."""
+    found: dict[str, OrderPostings] = defaultdict(OrderPostings)
+    entries = Entry.objects.filter(order_id__in=list(order_ids)).exclude(order_id="")
+    for order_id, key, source, target, points in entries.values_list(
+        "order_id", "idempotency_key", "source", "target", "points"
+    ):
+        found[order_id].keys.add(key)
+        found[order_id].points += order_points(
+            source=Bucket(source), target=Bucket(target), points=points
+        )
+    return found

@@ -1,16 +1,8 @@
-"""Rules of the ledger, in pure Python.
+"""The words of the ledger, in pure Python: buckets, reasons, lots' terms, purses, legs."""
 
-A posting is what a caller wants ("+120 for order 17"). It becomes one or two legs, each of
-which moves points from one bucket to another, so the books balance by construction.
-"""
-
-import hashlib
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from saleor_loyalty.errors import LoyaltyError
 
@@ -28,9 +20,11 @@ class Bucket(StrEnum):
     SPENT = "spent"
     EXPIRED = "expired"
     REVOKED = "revoked"
+    TRANSFERRED = "transferred"
 
 
-OUTSIDE = frozenset({Bucket.ISSUED, Bucket.SPENT, Bucket.EXPIRED, Bucket.REVOKED})
+OF_A_MEMBER = frozenset({Bucket.AVAILABLE, Bucket.PENDING, Bucket.HELD, Bucket.DEBT})
+IN_A_LOT = (Bucket.PENDING, Bucket.AVAILABLE, Bucket.HELD)
 
 
 class Reason(StrEnum):
@@ -40,14 +34,28 @@ class Reason(StrEnum):
     ORDER_REFUNDED = "order_refunded"
     ORDER_CANCELLED = "order_cancelled"
     ORDER_CHANGED = "order_changed"
+    ACTIVITY_EARNED = "activity_earned"
     ADJUSTMENT = "adjustment"
+    GOODWILL = "goodwill"
+    OPENING_BALANCE = "opening_balance"
+    MATURED = "matured"
+    HELD = "held"
+    SPENT = "spent"
+    RELEASED = "released"
+    RETURNED = "returned"
+    EXPIRED = "expired"
+    DEBT_REPAID = "debt_repaid"
+    DEBT_FORGIVEN = "debt_forgiven"
+    MERGED = "merged"
+    CORRECTION = "correction"
 
 
 class Shortfall(StrEnum):
-    """What happens when more is taken than is available: refuse it, or note a debt."""
+    """What happens when more is taken than is available: refuse, note a debt, or forgive it."""
 
     REFUSE = "refuse"
     DEBT = "debt"
+    FORGIVE = "forgive"
 
 
 class InsufficientPoints(LoyaltyError):
@@ -62,115 +70,68 @@ class PointsInvalid(LoyaltyError):
     code = "points_invalid"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Posting:
-    """A wish to move points of one member.
+class LedgerDrifted(LoyaltyError):
+    """A member's lots and balance disagree; nothing moves until `loyalty_verify` put it right."""
 
-    `points` is signed: above 0 gives, below 0 takes. `key` makes it happen once per programme;
-    `effective_at` is the instant it counts from (for an order, the order's own time).
+    code = "ledger_drifted"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LotTerms:
+    """When the points of a lot can be used and until when.
+
+    Pending points mature at `matures_at` (None: when an event or a person says so). They expire
+    at `expires_at`, or `inactivity_months` after the member's last activity, or never; once
+    usable they last `notice_days` at least, so that nobody is surprised.
     """
 
-    program_id: int
-    member_id: int
-    key: str
-    points: int
-    reason: Reason
-    effective_at: datetime
-    order_id: str = ""
-    note: str = ""
-    actor: str = ""
-    details: Mapping[str, Any] = field(default_factory=dict)
-    shortfall: Shortfall = Shortfall.REFUSE
-
-    def fingerprint(self) -> str:
-        """Return a digest of what was asked for, to tell a repeat from a conflict.
-
-        The time is left out: asking again later is still the same wish.
-        """
-        asked = [
-            self.member_id,
-            self.points,
-            self.reason.value,
-            self.order_id,
-            self.note,
-            self.actor,
-            dict(self.details),
-        ]
-        text = json.dumps(asked, sort_keys=True, default=str)
-        return hashlib.sha256(text.encode()).hexdigest()
-
-
-@dataclass(frozen=True)
-class Leg:
-    """Points that move from one bucket to another; `points` is above 0."""
-
-    source: Bucket
-    target: Bucket
-    points: int
+    is_pending: bool = False
+    matures_at: datetime | None = None
+    expires_at: datetime | None = None
+    inactivity_months: int | None = None
+    notice_days: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Purse:
-    """What a member has: points that can be used, and points owed to the programme."""
+    """What a member has in each bucket: every number is 0 or more."""
 
+    pending: int = 0
     available: int = 0
+    held: int = 0
     debt: int = 0
 
     @property
     def total(self) -> int:
-        """Return what the member has after debt; below 0 while in debt."""
+        """Return the usable points less the debt; below 0 while in debt."""
         return self.available - self.debt
 
-    def after(self, leg: Leg) -> "Purse":
-        """Return the purse after a leg. Debt is owed, so points moving into it lower it."""
-        change = {
-            Bucket.AVAILABLE: 0,
-            Bucket.DEBT: 0,
-        }
-        for bucket, points in ((leg.source, -leg.points), (leg.target, leg.points)):
-            if bucket in change:
-                change[bucket] += points
-        return Purse(
-            available=self.available + change[Bucket.AVAILABLE],
-            debt=self.debt - change[Bucket.DEBT],
-        )
 
+@dataclass(frozen=True, kw_only=True)
+class Leg:
+    """Points that move from one bucket to another, of one lot; `points` is above 0."""
 
-def legs_of(posting: Posting, *, purse: Purse) -> list[Leg]:
-    """Return the legs that carry out a posting on a purse.
-
-    Giving repays debt first. Taking uses available points first; what is missing becomes debt
-    or is refused, as the posting says.
-
-    Raises:
-        PointsInvalid: 0 points, or more than a thousand million.
-        InsufficientPoints: too few available, and the posting allows no debt.
-
-    """
-    if posting.points == 0 or abs(posting.points) > MAX_POINTS:
-        raise PointsInvalid(field="points", points=posting.points)
-    if posting.points > 0:
-        repaid = min(posting.points, purse.debt)
-        legs = [
-            Leg(Bucket.ISSUED, Bucket.DEBT, repaid),
-            Leg(Bucket.ISSUED, Bucket.AVAILABLE, posting.points - repaid),
-        ]
-    else:
-        asked = -posting.points
-        taken = min(asked, purse.available)
-        if taken < asked and posting.shortfall is Shortfall.REFUSE:
-            raise InsufficientPoints(field="points", available=purse.available, asked=asked)
-        legs = [
-            Leg(Bucket.AVAILABLE, Bucket.REVOKED, taken),
-            Leg(Bucket.DEBT, Bucket.REVOKED, asked - taken),
-        ]
-    return [leg for leg in legs if leg.points > 0]
+    source: Bucket
+    target: Bucket
+    points: int
+    lot_id: int | None = None
+    hold_id: int | None = None
+    reason: Reason | None = None
 
 
 def signed_points(*, source: Bucket, target: Bucket, points: int) -> int:
     """Return what a leg means to the member: above 0 gained, below 0 lost, 0 moved within."""
-    if source in OUTSIDE and target not in OUTSIDE:
+    gained = points if target in OF_A_MEMBER else 0
+    lost = points if source in OF_A_MEMBER else 0
+    return gained - lost
+
+
+def order_points(*, source: Bucket, target: Bucket, points: int) -> int:
+    """Return what a leg of an order's posting adds to what the order is worth.
+
+    Revoking counts wherever the points were: those of the order that had expired go back
+    from there, so that a refund does not take the member's other points for them.
+    """
+    if source is Bucket.ISSUED:
         return points
-    if target in OUTSIDE and source not in OUTSIDE:
-        return -points
-    return 0
+    return -points if target is Bucket.REVOKED else 0

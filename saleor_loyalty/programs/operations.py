@@ -1,14 +1,17 @@
 """Writes of programmes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from babel import Locale
 from django.db import transaction
 
 from saleor_loyalty.errors import LoyaltyError
 from saleor_loyalty.programs.models import EarningRate, Program, ProgramChannel, ProgramPeriod
+from saleor_loyalty.programs.policies.models import ProgramPolicy
+from saleor_loyalty.programs.policies.rules import Policy, check_policy
 from saleor_loyalty.programs.rules import (
     Enrollment,
     PriceBasis,
@@ -43,6 +46,7 @@ class ProgramChanges:
     price_basis: PriceBasis | None = None
     channel_ids: Sequence[int] | None = None
     rates: Sequence[RateInput] | None = None
+    policy: Mapping[str, Any] | None = None
 
 
 @transaction.atomic
@@ -52,6 +56,7 @@ def create_program(*, changes: ProgramChanges, now: datetime) -> Program:
     Raises:
         ProgramInvalid: an input makes no sense (`field` names it).
         ChannelTaken: a channel has a programme already.
+        PolicyInvalid: a part of the policy makes no sense (`field` names it).
 
     """
     if changes.name is None:
@@ -65,6 +70,7 @@ def create_program(*, changes: ProgramChanges, now: datetime) -> Program:
     _set_period(program, now=now)
     _set_channels(program, changes.channel_ids or (), now=now)
     _set_rates(program, changes, basis=changes.price_basis or PriceBasis.GROSS, now=now)
+    _set_policy(program, changes.policy or {}, now=now)
     return program
 
 
@@ -73,10 +79,11 @@ def update_program(*, program_id: int, changes: ProgramChanges, now: datetime) -
     """Change a programme for orders placed from `now` on; earlier ones keep what held for them.
 
     Giving `rates` or `channel_ids` replaces the whole list: a currency that is left out earns no
-    more. What does not change is left alone, so repeating a call changes nothing.
+    more. `policy` holds the parts of the policy that change; points that were given keep the dates
+    they were given with. What does not change is left alone, so repeating a call changes nothing.
 
     Raises:
-        ProgramNotFound, ProgramInvalid, ChannelTaken.
+        ProgramNotFound, ProgramInvalid, ChannelTaken, PolicyInvalid.
 
     """
     _check(changes)
@@ -97,6 +104,8 @@ def update_program(*, program_id: int, changes: ProgramChanges, now: datetime) -
             PriceBasis(current.price_basis) if current else PriceBasis.GROSS
         )
         _set_rates(program, changes, basis=basis, now=now)
+    if changes.policy:
+        _set_policy(program, changes.policy, now=now)
     return program
 
 
@@ -146,6 +155,16 @@ def _set_channels(program: Program, channel_ids: Sequence[int], *, now: datetime
     taken = wanted - set(current.values_list("channel_id", flat=True))
     if taken:
         raise ChannelTaken(field="channels", channel_id=min(taken))
+
+
+def _set_policy(program: Program, parts: Mapping[str, Any], *, now: datetime) -> None:
+    current = program.policies.filter(valid_until__isnull=True).first()
+    policy = Policy.from_json((current.terms if current else {}) | dict(parts))
+    check_policy(policy)
+    if current is not None and Policy.from_json(current.terms) == policy:
+        return
+    program.policies.filter(valid_until__isnull=True).update(valid_until=now)
+    ProgramPolicy.objects.create(program=program, terms=policy.as_json(), valid_from=now)
 
 
 def _set_rates(

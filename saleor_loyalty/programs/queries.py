@@ -7,9 +7,11 @@ from datetime import datetime
 from django.db.models import Max, Min
 
 from saleor_loyalty.programs.models import EarningRate, Program, ProgramChannel
+from saleor_loyalty.programs.policies.rules import Policy
 from saleor_loyalty.programs.rules import (
     Enrollment,
     Period,
+    PolicyVersion,
     PriceBasis,
     ProgramTerms,
     Rate,
@@ -36,7 +38,7 @@ class TermsIndex:
 def load_terms(*, channel_ids: Iterable[int] = (), program_ids: Iterable[int] = ()) -> TermsIndex:
     """Load the terms of the programmes that ever served these channels or have these ids.
 
-    Four queries, however many are asked for.
+    Five queries, however many are asked for.
     """
     services = tuple(
         Service(
@@ -48,14 +50,16 @@ def load_terms(*, channel_ids: Iterable[int] = (), program_ids: Iterable[int] = 
         for row in ProgramChannel.objects.filter(channel_id__in=list(channel_ids))
     )
     wanted = {service.program_id for service in services} | set(program_ids)
-    programs = Program.objects.filter(pk__in=wanted).prefetch_related("rates", "periods")
+    programs = Program.objects.filter(pk__in=wanted).prefetch_related(
+        "rates", "periods", "policies"
+    )
     return TermsIndex(
         by_program={program.pk: terms_of(program) for program in programs}, services=services
     )
 
 
 def terms_of(program: Program) -> ProgramTerms:
-    """Return the terms of one programme; prefetch `rates` and `periods` for lists."""
+    """Return the terms of one programme; prefetch `rates`, `periods` and `policies` for lists."""
     return ProgramTerms(
         program_id=program.pk,
         name=program.name,
@@ -80,6 +84,14 @@ def terms_of(program: Program) -> ProgramTerms:
                 valid_until=rate.valid_until,
             )
             for rate in program.rates.all()
+        ),
+        policies=tuple(
+            PolicyVersion(
+                policy=Policy.from_json(row.terms),
+                valid_from=row.valid_from,
+                valid_until=row.valid_until,
+            )
+            for row in program.policies.all()
         ),
     )
 

@@ -3,17 +3,17 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import ROUND_FLOOR, Decimal
+from decimal import Decimal
 from enum import StrEnum
 from zoneinfo import available_timezones
 
 from saleor_loyalty.errors import LoyaltyError
+from saleor_loyalty.programs.policies.rules import Policy
 
 MAX_NAME_LENGTH = 120
 MAX_POINTS_NAME_LENGTH = 60
 MAX_GUEST_ORDER_DAYS = 3650
 MAX_POINTS_PER_UNIT = Decimal(1_000_000)
-MAX_POINTS_OF_AN_ORDER = 100_000_000
 MAX_POINT_VALUE = Decimal(1_000_000_000)
 
 
@@ -76,6 +76,13 @@ class Period(Version):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PolicyVersion(Version):
+    """A policy, and the time in which it held."""
+
+    policy: Policy
+
+
+@dataclass(frozen=True, kw_only=True)
 class Service(Version):
     """A time in which a programme served a channel."""
 
@@ -94,6 +101,12 @@ class ProgramTerms:
     guest_order_days: int
     periods: tuple[Period, ...]
     rates: tuple[Rate, ...]
+    policies: tuple[PolicyVersion, ...] = ()
+
+    def policy_at(self, moment: datetime) -> Policy:
+        """Return the policy of an instant; before the first one the defaults."""
+        held = (one.policy for one in self.policies if one.held_at(moment))
+        return next(held, Policy())
 
     def enrollment_at(self, moment: datetime) -> Enrollment | None:
         """Return how customers became members at an instant; None while it was off."""
@@ -103,15 +116,6 @@ class ProgramTerms:
         """Return the rate of a currency that was valid at an instant, or None."""
         rates = (rate for rate in self.rates if rate.currency == currency)
         return next((rate for rate in rates if rate.held_at(moment)), None)
-
-
-def points_for(amount: Decimal, *, points_per_unit: Decimal) -> int:
-    """Return the whole points that an amount of money earns: rounded down, 0 to a hundred million.
-
-    This is the one place where earning rounds.
-    """
-    points = (amount * points_per_unit).to_integral_value(rounding=ROUND_FLOOR)
-    return min(max(int(points), 0), MAX_POINTS_OF_AN_ORDER)
 
 
 def check_program(

@@ -10,7 +10,9 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from saleor_loyalty.adjustments.rules import AdjustmentReason
 from saleor_loyalty.emails.models import EmailMessage
+from saleor_loyalty.flows.adjust_points import adjust_points
 from saleor_loyalty.flows.join_program import NoProgram, join_program
 from saleor_loyalty.flows.settle_orders import settle_due_orders
 from saleor_loyalty.members.models import Member
@@ -106,6 +108,19 @@ def test_an_entry_keeps_the_breakdown_that_made_it(program, ada, orders):
         "points_per_unit": "10.0000",
         "total": "110",
         "charged": "110",
+        "rules": [
+            {
+                "rule": None,
+                "version": None,
+                "number": None,
+                "name": "",
+                "wanted": 1000,
+                "granted": 1000,
+                "why": "",
+                "maturing_days": None,
+                "expiry_days": None,
+            }
+        ],
     }
 
 
@@ -297,10 +312,15 @@ def test_a_clawback_beyond_the_balance_becomes_debt_that_the_next_award_repays(
     program, ada, orders
 ):
     settle(orders, make_order("first", user_id=ada.pk))
-    from saleor_loyalty.flows.adjust_points import adjust_points
-
     member = Member.objects.get()
-    adjust_points(member_id=member.pk, points=-900, note="used", actor="user:1", now=NOW)
+    adjust_points(
+        member_id=member.pk,
+        points=-900,
+        reason=AdjustmentReason.OTHER,
+        note="used",
+        actor="user:1",
+        now=NOW,
+    )
 
     settle(orders, make_order("first", user_id=ada.pk, **refunded("110")))
     assert balance_of(ada) == Purse(available=0, debt=900)

@@ -13,6 +13,7 @@ from saleor.payment.models import TransactionEvent
 from saleor_loyalty.orders.facts import OrderState
 from saleor_loyalty.programs.rules import PriceBasis
 from saleor_loyalty.shop.orders import load_order_facts
+from tests.factories import merchandise
 from tests.saleor.conftest import charge
 
 
@@ -31,8 +32,8 @@ def test_the_facts_of_an_order(paid_order, customer_user, channel_USD):
     assert (facts.user_id, facts.account_since) == (customer_user.pk, customer_user.date_joined)
     assert facts.placed_at == paid_order.created_at
     assert (facts.email, facts.first_name) == (customer_user.email, "Leslie")
-    assert facts.merchandise(PriceBasis.NET) == Decimal(70)
-    assert facts.merchandise(PriceBasis.GROSS) == Decimal("86.10")
+    assert merchandise(facts, PriceBasis.NET) == Decimal(70)
+    assert merchandise(facts, PriceBasis.GROSS) == Decimal("86.10")
     assert facts.shipping == paid_order.shipping_price_gross_amount
     assert facts.total == paid_order.total_gross_amount
     assert (facts.charged, facts.refunded, facts.is_paid) == (facts.total, 0, True)
@@ -84,7 +85,7 @@ def test_gift_cards_and_gifts_are_no_merchandise(paid_order):
     second.is_gift = True
     second.save()
 
-    assert facts_of(paid_order).merchandise(PriceBasis.GROSS) == 0
+    assert merchandise(facts_of(paid_order), PriceBasis.GROSS) == 0
 
 
 def test_refunds_through_transactions_are_counted_over_all_of_them(paid_order):

@@ -1,0 +1,1 @@
+"""Adjustments by hand, and those that wait for a second person."""

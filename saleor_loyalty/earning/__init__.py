@@ -1,0 +1,1 @@
+"""Earning rules: what earns points, for whom, and how much."""

@@ -1,0 +1,152 @@
+"""Merging two members of one person into one."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from saleor_loyalty.adjustments.models import Adjustment
+from saleor_loyalty.earning.models import EarningGrant
+from saleor_loyalty.errors import LoyaltyError
+from saleor_loyalty.flows.adjust_points import MemberNotFound
+from saleor_loyalty.members.models import Member
+from saleor_loyalty.orders.models import SettledOrder
+from saleor_loyalty.points.models import Balance, Lot
+from saleor_loyalty.points.operations import lock_members, post
+from saleor_loyalty.points.postings import Award, MoveDebt, MoveOut, Posting
+from saleor_loyalty.points.rules import Bucket, LotTerms, Reason
+
+
+class MergeImpossible(LoyaltyError):
+    """Two members cannot be merged; `problem` says why."""
+
+    code = "merge_impossible"
+
+
+@transaction.atomic
+def merge_members(*, member_id: int, into_id: int, actor: str, now: datetime) -> Member:
+    """Merge a member into another of the same programme, with all points, debts and dates.
+
+    Lots keep their dates; orders, also those placed later by the merged account, count for the
+    other member from now on. It is done once: a repeat changes nothing. Both histories show it.
+
+    Raises:
+        MemberNotFound: one of them is not there.
+        MergeImpossible: the same member, another programme, merged elsewhere, or points on hold.
+
+    """
+    lock_members(member_ids={member_id, into_id})
+    found = Member.objects.in_bulk([member_id, into_id])
+    for pk, field in ((member_id, "member_id"), (into_id, "into_id")):
+        if pk not in found:
+            raise MemberNotFound(field=field)
+    member, into = found[member_id], found[into_id]
+    if member.merged_into_id == into.pk:
+        return into
+    _check(member, into)
+    member.merged_into = into
+    member.merged_at = now
+    member.merged_by = actor
+    member.save()
+    Member.objects.filter(merged_into=member).update(merged_into=into)
+    _take_over(member, into)
+    move_points(member, into, actor=actor, now=now)
+    return into
+
+
+def _check(member: Member, into: Member) -> None:
+    problem = ""
+    if member.pk == into.pk:
+        problem = "A member cannot be merged into itself"
+    elif member.program_id != into.program_id:
+        problem = "The members are of different programmes"
+    elif member.merged_into_id is not None or into.merged_into_id is not None:
+        problem = "One of the members was merged before"
+    elif Balance.objects.filter(member=member, held__gt=0).exists():
+        problem = "Some points are held for a checkout; try again when it is done"
+    if problem:
+        raise MergeImpossible(field="member_id", problem=problem)
+
+
+def _take_over(member: Member, into: Member) -> None:
+    """Let the other member answer for the orders and limits of a merged one."""
+    SettledOrder.objects.filter(member=member).update(member=into)
+    EarningGrant.objects.filter(member=member).update(member=into)
+    Adjustment.objects.filter(member=member, status="waiting").update(member=into)
+    if into.born_on is None and member.born_on is not None:
+        into.born_on = member.born_on
+    into.joined_at = min(into.joined_at, member.joined_at)
+    into.save()
+
+
+@transaction.atomic
+def move_points(member: Member, into: Member, *, actor: str, now: datetime) -> int:
+    """Move the points and the debt of a merged member to the other; return the number of lots."""
+    lock_members(member_ids={member.pk, into.pk})
+    balance = Balance.objects.filter(member=member).first() or Balance(member=member)
+    target = Balance.objects.filter(member=into).first() or Balance(member=into)
+    if balance.last_activity_at and not (
+        target.last_activity_at and target.last_activity_at >= balance.last_activity_at
+    ):
+        Balance.objects.update_or_create(
+            member=into, defaults={"last_activity_at": balance.last_activity_at}
+        )
+    postings: list[Posting] = []
+    lots = [lot for lot in Lot.objects.filter(member=member) if lot.pending or lot.available]
+    for lot in lots:
+        common: dict[str, Any] = {
+            "program_id": member.program_id,
+            "reason": Reason.MERGED,
+            "effective_at": lot.earned_at,
+            "order_id": lot.order_id,
+            "actor": actor,
+            "details": {"from_member": member.pk, "into_member": into.pk},
+        }
+        moved = f"{lot.pk}:{lot.pending}:{lot.available}:{lot.expired}:{now.timestamp()}"
+        postings.append(
+            MoveOut(**common, member_id=member.pk, key=f"merge-out:{moved}", lot_id=lot.pk)
+        )
+        for is_pending, points in ((True, lot.pending), (False, lot.available)):
+            if points:
+                terms = LotTerms(
+                    is_pending=is_pending,
+                    matures_at=lot.matures_at,
+                    expires_at=lot.expires_at,
+                    inactivity_months=lot.inactivity_months,
+                    notice_days=lot.notice_days,
+                )
+                postings.append(
+                    Award(
+                        **common,
+                        member_id=into.pk,
+                        key=f"merge-in:{moved}:{is_pending:d}",
+                        points=points,
+                        lot=terms,
+                        from_bucket=Bucket.TRANSFERRED,
+                    )
+                )
+    if balance.debt:
+        postings += [
+            MoveDebt(
+                program_id=member.program_id,
+                member_id=pk,
+                key=f"merge-debt:{member.pk}:{pk}:{now.timestamp()}",
+                reason=Reason.MERGED,
+                effective_at=now,
+                actor=actor,
+                points=points,
+            )
+            for pk, points in ((member.pk, -balance.debt), (into.pk, balance.debt))
+        ]
+    post(postings=postings, now=now)
+    return len(lots)
+
+
+def move_late_points(*, now: datetime) -> int:
+    """Move what merged members got since, as when a spend of theirs was undone; return lots."""
+    late = Member.objects.filter(merged_into__isnull=False, balance__available__gt=0)
+    return sum(
+        move_points(member, member.merged_into, actor="", now=now)
+        for member in late.select_related("merged_into")
+        if member.merged_into is not None
+    )

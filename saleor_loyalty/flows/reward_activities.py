@@ -1,0 +1,250 @@
+"""Points for what is no order: signing up, birthdays, and whatever activity the shop reports."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from django.db import transaction
+
+from saleor_loyalty.earning.conditions import MomentCondition, Situation
+from saleor_loyalty.earning.evaluation import Part, limit_of_rule
+from saleor_loyalty.earning.queries import rules_of
+from saleor_loyalty.earning.rules import MAX_ACTIVITY_LENGTH, RuleVersion, Trigger
+from saleor_loyalty.earning.usage import Cause, Customer, UsageBook, open_book
+from saleor_loyalty.errors import LoyaltyError
+from saleor_loyalty.flows.adjust_points import MemberNotFound
+from saleor_loyalty.flows.order_lots import expiring
+from saleor_loyalty.members.models import Member
+from saleor_loyalty.points.operations import post
+from saleor_loyalty.points.postings import Award
+from saleor_loyalty.points.rules import Reason
+from saleor_loyalty.programs.calendar import local_date
+from saleor_loyalty.programs.models import Program
+from saleor_loyalty.programs.queries import load_terms
+from saleor_loyalty.programs.rules import ProgramTerms
+
+MAX_KEY_LENGTH = 100
+BIRTHDAYS_BACK_DAYS = 7
+
+
+class ActivityInvalid(LoyaltyError):
+    """The name or the key of an activity is missing or too long; `field` names it."""
+
+    code = "activity_invalid"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Activity:
+    """Something that a member did, or a day that came: what a rule with its trigger rewards."""
+
+    member: Member
+    cause: str
+    trigger: Trigger
+    moment: datetime
+    name: str = ""
+
+
+@transaction.atomic
+def reward_activities(*, activities: Sequence[Activity], now: datetime) -> dict[str, int]:
+    """Award what the rules give for some activities; return the points by cause.
+
+    Each rule rewards a cause once, whatever its limits are by then: a repeat does nothing.
+    """
+    terms = load_terms(program_ids={one.member.program_id for one in activities}).by_program
+    rules = {
+        program_id: [one for one in some if not one.definition.is_on_orders]
+        for program_id, some in rules_of(
+            program_ids=terms, since=min((one.moment for one in activities), default=now)
+        ).items()
+    }
+    causes = [_cause(one, terms[one.member.program_id]) for one in activities]
+    book = open_book(causes=causes, rules=rules)
+    postings: list[Award] = []
+    points: dict[str, int] = {}
+    for activity, cause in zip(activities, causes, strict=True):
+        if terms[activity.member.program_id].enrollment_at(activity.moment) is None:
+            continue
+        for rule in rules.get(activity.member.program_id, ()):
+            if book.has(cause, rule.rule_id) or not _applies(rule, activity, cause):
+                continue
+            part = _part(rule, cause, book=book)
+            book.note(cause, [part], points=part.granted)
+            points[cause.name] = points.get(cause.name, 0) + part.granted
+            if part.granted:
+                postings.append(_award(activity, cause, part, now=now))
+    post(postings=postings, now=now)
+    book.close(
+        member_ids={
+            cause.customer: one.member.pk for one, cause in zip(activities, causes, strict=True)
+        },
+        now=now,
+    )
+    return points
+
+
+def _cause(activity: Activity, terms: ProgramTerms) -> Cause:
+    return Cause(
+        name=activity.cause,
+        moment=activity.moment,
+        customer=Customer(terms.program_id, activity.member.user_id or -activity.member.pk),
+        policy=terms.policy_at(activity.moment),
+        time_zone=terms.time_zone,
+    )
+
+
+def _applies(rule: RuleVersion, activity: Activity, cause: Cause) -> bool:
+    definition = rule.definition
+    situation = Situation(None, cause.moment.astimezone(ZoneInfo(cause.time_zone)))
+    return (
+        definition.trigger is activity.trigger
+        and definition.activity == activity.name
+        and rule.held_at(cause.moment)
+        and all(
+            one.holds(situation)
+            for one in definition.conditions
+            if isinstance(one, MomentCondition)
+        )
+    )
+
+
+def _part(rule: RuleVersion, cause: Cause, *, book: UsageBook) -> Part:
+    wanted = rule.definition.points
+    usage = book.usage(cause, [rule])
+    granted, why = limit_of_rule(
+        rule, wanted, usage=usage.by_rule[rule.rule_id], moment=cause.moment
+    )
+    if usage.program_left is not None and granted > usage.program_left:
+        granted, why = max(usage.program_left, 0), "program_budget"
+    return Part(rule=rule, wanted=wanted, granted=granted, why=why)
+
+
+def _award(activity: Activity, cause: Cause, part: Part, *, now: datetime) -> Award:
+    assert part.rule is not None
+    definition = part.rule.definition
+    lot = expiring(
+        cause.policy,
+        earned_at=cause.moment,
+        now=now,
+        time_zone=cause.time_zone,
+        expiry_days=definition.expiry_days,
+        is_pending=bool(definition.maturing_days),
+        matures_at=cause.moment + timedelta(days=definition.maturing_days or 0),
+    )
+    return Award(
+        program_id=activity.member.program_id,
+        member_id=activity.member.pk,
+        key=f"{cause.name}:{part.rule.rule_id}",
+        reason=Reason.ACTIVITY_EARNED,
+        effective_at=cause.moment,
+        points=part.granted,
+        lot=lot,
+        is_qualifying=True,
+        is_activity=activity.trigger is Trigger.ACTIVITY,
+        details={
+            "trigger": activity.trigger.value,
+            "activity": activity.name,
+            "rules": [
+                {
+                    "rule": part.rule.rule_id,
+                    "version": part.rule.version_id,
+                    "number": part.rule.number,
+                    "name": part.rule.name,
+                    "wanted": part.wanted,
+                    "granted": part.granted,
+                    "why": part.why,
+                }
+            ],
+        },
+    )
+
+
+@transaction.atomic
+def report_activity(
+    *, member_id: int, name: str, key: str, happened_at: datetime, now: datetime
+) -> int:
+    """Reward an activity that the shop reports, such as a review; return the points given.
+
+    `key` tells one from another: the same name and key again give nothing.
+
+    Raises:
+        MemberNotFound, ActivityInvalid: name or key empty or too long, or a time to come.
+
+    """
+    for field, value, longest in (
+        ("name", name, MAX_ACTIVITY_LENGTH),
+        ("key", key, MAX_KEY_LENGTH),
+    ):
+        if not 1 <= len(value) <= longest:
+            raise ActivityInvalid(field=field, problem=f"needs 1 to {longest} characters")
+    if happened_at > now + timedelta(minutes=5):
+        raise ActivityInvalid(field="happened_at", problem="must not lie in the future")
+    member = Member.objects.filter(pk=member_id).select_related("merged_into").first()
+    if member is None:
+        raise MemberNotFound(field="member_id")
+    activity = Activity(
+        member=member.merged_into or member,
+        cause=f"activity:{name}:{key}",
+        trigger=Trigger.ACTIVITY,
+        moment=happened_at,
+        name=name,
+    )
+    return reward_activities(activities=[activity], now=now).get(activity.cause, 0)
+
+
+def reward_sign_ups(*, members: Sequence[Member], now: datetime) -> None:
+    """Award what the rules give for signing up, to new members, as of when they joined."""
+    reward_activities(
+        activities=[
+            Activity(
+                member=member,
+                cause=f"sign_up:{member.pk}",
+                trigger=Trigger.SIGN_UP,
+                moment=member.joined_at,
+            )
+            for member in members
+        ],
+        now=now,
+    )
+
+
+def reward_birthdays(*, now: datetime) -> int:
+    """Award the birthdays of today and of the last days, each once a year; return their number.
+
+    A day is one of the programme's zone. Who was born on 29 February has it on the 28th in
+    other years. Looking a week back makes up for days on which nothing ran.
+    """
+    rewarded = 0
+    for program in Program.objects.filter(is_active=True):
+        today = local_date(now, time_zone=program.time_zone)
+        for back in range(BIRTHDAYS_BACK_DAYS):
+            rewarded += _reward_birthdays_on(program, today - timedelta(days=back), now=now)
+    return rewarded
+
+
+def _reward_birthdays_on(program: Program, on: date, *, now: datetime) -> int:
+    days = [on.day]
+    is_last_of_february = (on.month, on.day) == (2, 28)
+    if is_last_of_february and (on + timedelta(days=1)).month == 3:  # noqa: PLR2004 -- no 29th
+        days.append(29)
+    members = Member.objects.filter(
+        program=program,
+        merged_into=None,
+        born_on__month=on.month,
+        born_on__day__in=days,
+        joined_at__lte=now,
+    )
+    moment = min(now, datetime(on.year, on.month, on.day, 12, tzinfo=ZoneInfo(program.time_zone)))
+    points = reward_activities(
+        activities=[
+            Activity(
+                member=member,
+                cause=f"birthday:{member.pk}:{on.year}",
+                trigger=Trigger.BIRTHDAY,
+                moment=moment,
+            )
+            for member in members
+        ],
+        now=now,
+    )
+    return sum(1 for given in points.values() if given)

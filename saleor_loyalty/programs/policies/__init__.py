@@ -1,0 +1,1 @@
+"""How points mature and expire, what they are earned on, and what may be given away."""
