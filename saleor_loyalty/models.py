@@ -11,8 +11,13 @@ from saleor_loyalty.emails.models import EmailMessage
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.orders.models import DueOrder, OrderSweep, SettledOrder
 from saleor_loyalty.points.models import Balance, Entry, Hold, LedgerDrift, Lot
-from saleor_loyalty.programs.models import EarningRate, Program, ProgramChannel, ProgramPeriod
-from saleor_loyalty.programs.policies.models import ProgramPolicy
+from saleor_loyalty.programs.models import (
+    EarningRate,
+    Program,
+    ProgramChannel,
+    ProgramPeriod,
+    ProgramPolicy,
+)
 
 __all__ = [
     "Adjustment",

@@ -9,8 +9,13 @@ from babel import Locale
 from django.db import transaction
 
 from saleor_loyalty.errors import LoyaltyError
-from saleor_loyalty.programs.models import EarningRate, Program, ProgramChannel, ProgramPeriod
-from saleor_loyalty.programs.policies.models import ProgramPolicy
+from saleor_loyalty.programs.models import (
+    EarningRate,
+    Program,
+    ProgramChannel,
+    ProgramPeriod,
+    ProgramPolicy,
+)
 from saleor_loyalty.programs.policies.rules import Policy, check_policy
 from saleor_loyalty.programs.rules import (
     Enrollment,
