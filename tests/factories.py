@@ -24,6 +24,7 @@ def make_program(*, now: datetime = START, **changes) -> Program:
         "name": "Aurora Club",
         "channel_ids": [CHANNEL],
         "rates": [rate("USD"), rate("EUR")],
+        "price_basis": PriceBasis.GROSS,
     }
     return create_program(changes=ProgramChanges(**{**defaults, **changes}), now=now)
 

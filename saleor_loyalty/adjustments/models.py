@@ -52,7 +52,7 @@ class Adjustment(models.Model):
             check(name="loyalty_adjustment_moves", condition=~models.Q(points=0)),
             check(
                 name="loyalty_adjustment_second_person",
-                condition=~models.Q(decided_by=models.F("requested_by")),
+                condition=models.Q(decided_by="") | ~models.Q(decided_by=models.F("requested_by")),
             ),
         )
 

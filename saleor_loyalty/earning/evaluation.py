@@ -17,7 +17,7 @@ from saleor_loyalty.earning.conditions import (
     OrderCondition,
     Situation,
 )
-from saleor_loyalty.earning.rules import Action, RuleVersion, Stacking, Trigger
+from saleor_loyalty.earning.rules import Action, Limit, RuleVersion, Stacking, Trigger
 from saleor_loyalty.orders.facts import OrderFacts, OrderLine
 from saleor_loyalty.programs.policies.rules import Policy, Rounding, RoundingScope
 from saleor_loyalty.programs.rules import Rate
@@ -253,7 +253,7 @@ def _limited(parts: Sequence[Part], *, usage: Usage, moment: datetime) -> list[P
                 moment=moment,
             )
         if left is not None and granted > left:
-            granted, why = max(left, 0), "program_budget"
+            granted, why = max(left, 0), Limit.PROGRAM_BUDGET
         left = left - granted if left is not None else None
         limited.append(replace(part, granted=granted, why=why))
     return limited
@@ -262,25 +262,22 @@ def _limited(parts: Sequence[Part], *, usage: Usage, moment: datetime) -> list[P
 def limit_of_rule(
     rule: RuleVersion, points: int, *, usage: RuleUsage, moment: datetime
 ) -> tuple[int, str]:
-    """Return how much of some points a rule may give, and which limit cut them ("": none).
-
-    The limits: cooldown, cap_times, maximum_points, cap_points, rule_budget.
-    """
+    """Return how much of some points a rule may give, and which `Limit` cut them ("": none)."""
     definition = rule.definition
     if definition.cooldown_days and usage.last_at is not None:
         waited = abs((moment - usage.last_at).total_seconds())
         if waited < definition.cooldown_days * 86400:
-            return 0, "cooldown"
+            return 0, Limit.COOLDOWN
     if definition.cap_times is not None and usage.times >= definition.cap_times:
-        return 0, "cap_times"
+        return 0, Limit.CAP_TIMES
     why = ""
     for name, left in (
-        ("maximum_points", definition.maximum_points),
+        (Limit.MAXIMUM_POINTS, definition.maximum_points),
         (
-            "cap_points",
+            Limit.CAP_POINTS,
             None if definition.cap_points is None else definition.cap_points - usage.points,
         ),
-        ("rule_budget", usage.budget_left),
+        (Limit.RULE_BUDGET, usage.budget_left),
     ):
         if left is not None and points > left:
             points, why = max(left, 0), name

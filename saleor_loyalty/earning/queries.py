@@ -6,8 +6,10 @@ from datetime import datetime
 
 from django.db.models import Q
 
-from saleor_loyalty.earning.models import EarningRuleVersion
+from saleor_loyalty.earning.models import BudgetUse, EarningRuleVersion
 from saleor_loyalty.earning.rules import RuleDefinition, RuleVersion
+from saleor_loyalty.programs.calendar import Period, local_date, period_start
+from saleor_loyalty.programs.models import Program
 
 
 def version_of(row: EarningRuleVersion) -> RuleVersion:
@@ -32,6 +34,30 @@ def rules_of(
     rows = EarningRuleVersion.objects.using(using).filter(
         Q(valid_until__isnull=True) | Q(valid_until__gt=since), rule__program__in=list(program_ids)
     )
-    for row in rows.select_related("rule").order_by("position", "rule", "number"):
+    for row in rows.select_related("rule").order_by("position", "rule_id", "number"):
         found[row.rule.program_id].append(version_of(row))
     return found
+
+
+def latest_versions(*, rule_ids: Iterable[int], using: str = "default") -> dict[int, RuleVersion]:
+    """Return the latest version of rules, by rule id. One query."""
+    rows = EarningRuleVersion.objects.using(using).filter(rule__in=list(rule_ids))
+    latest = rows.order_by("rule_id", "-number").distinct("rule_id")
+    return {row.rule_id: version_of(row) for row in latest}
+
+
+def budgets_used(
+    *, keys: Iterable[tuple[int, int, Period]], now: datetime, using: str = "default"
+) -> dict[tuple[int, int, Period], int]:
+    """Return what is used of budgets now, by (programme id, rule id or 0, period). Two queries."""
+    wanted = list(keys)
+    program_ids = {program_id for program_id, _, _ in wanted}
+    zones = dict(
+        Program.objects.using(using).filter(pk__in=program_ids).values_list("pk", "time_zone")
+    )
+    starts = {key: period_start(local_date(now, time_zone=zones[key[0]]), key[2]) for key in wanted}
+    rows = BudgetUse.objects.using(using).filter(
+        program__in=program_ids, period_start__in=set(starts.values())
+    )
+    used = {(row.program_id, row.rule_id or 0, row.period_start): row.used_points for row in rows}
+    return {key: used.get((key[0], key[1], starts[key]), 0) for key in wanted}

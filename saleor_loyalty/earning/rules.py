@@ -55,6 +55,17 @@ class Stacking(StrEnum):
     STOP = "stop"
 
 
+class Limit(StrEnum):
+    """What can cut an award."""
+
+    COOLDOWN = "cooldown"
+    CAP_TIMES = "cap_times"
+    CAP_POINTS = "cap_points"
+    MAXIMUM_POINTS = "maximum_points"
+    RULE_BUDGET = "rule_budget"
+    PROGRAM_BUDGET = "program_budget"
+
+
 class RuleInvalid(LoyaltyError):
     """A part of an earning rule makes no sense; `field` names it."""
 

@@ -1,14 +1,31 @@
 """Joining a programme by one's own wish."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from django.db import transaction
 
 from saleor_loyalty.errors import LoyaltyError
+from saleor_loyalty.flows.reward_activities import reward_sign_ups
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.members.operations import Membership, enroll
+from saleor_loyalty.members.queries import members_of
 from saleor_loyalty.members.rules import JoinedBy
+from saleor_loyalty.programs.calendar import local_date
 from saleor_loyalty.programs.queries import load_terms
+
+OLDEST_YEARS = 130
+
+
+class NotAMember(LoyaltyError):
+    """The customer takes no part in the programme."""
+
+    code = "not_a_member"
+
+
+class BirthdayInvalid(LoyaltyError):
+    """A birthday lies in the future, or too far in the past."""
+
+    code = "birthday_invalid"
 
 
 class NoProgram(LoyaltyError):
@@ -29,4 +46,32 @@ def join_program(*, user_id: int, channel_id: int, now: datetime) -> Member:
     if terms is None:
         raise NoProgram(field="channel")
     membership = Membership(terms.program_id, user_id)
-    return enroll(joined={membership: now}, by=JoinedBy.CUSTOMER)[membership]
+    member = enroll(joined={membership: now}, by=JoinedBy.CUSTOMER)[membership]
+    reward_sign_ups(members=[member], now=now)
+    return member
+
+
+@transaction.atomic
+def set_birthday(*, user_id: int, channel_id: int, born_on: date | None, now: datetime) -> Member:
+    """Set or forget the birthday of the channel's programme's member.
+
+    Raises:
+        NoProgram: no active programme serves the channel.
+        NotAMember: the customer takes no part in it.
+        BirthdayInvalid: in the future, or more than 130 years ago.
+
+    """
+    terms = load_terms(channel_ids=[channel_id]).serving(channel_id=channel_id, moment=now)
+    if terms is None:
+        raise NoProgram(field="channel")
+    member = members_of(user_ids=[user_id]).get((terms.program_id, user_id))
+    if member is None:
+        raise NotAMember(field="channel")
+    today = local_date(now, time_zone=terms.time_zone)
+    if born_on is not None and not today.year - OLDEST_YEARS <= born_on.year <= today.year:
+        raise BirthdayInvalid(field="born_on")
+    if born_on is not None and born_on > today:
+        raise BirthdayInvalid(field="born_on")
+    member.born_on = born_on
+    member.save(update_fields=["born_on"])
+    return member

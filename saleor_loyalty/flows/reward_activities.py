@@ -3,19 +3,23 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import batched
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 
 from saleor_loyalty.earning.conditions import MomentCondition, Situation
 from saleor_loyalty.earning.evaluation import Part, limit_of_rule
+from saleor_loyalty.earning.models import EarningGrant, EarningRule
 from saleor_loyalty.earning.queries import rules_of
-from saleor_loyalty.earning.rules import MAX_ACTIVITY_LENGTH, RuleVersion, Trigger
+from saleor_loyalty.earning.rules import MAX_ACTIVITY_LENGTH, Limit, RuleVersion, Trigger
 from saleor_loyalty.earning.usage import Cause, Customer, UsageBook, open_book
 from saleor_loyalty.errors import LoyaltyError
 from saleor_loyalty.flows.adjust_points import MemberNotFound
 from saleor_loyalty.flows.order_lots import expiring
 from saleor_loyalty.members.models import Member
+from saleor_loyalty.members.rules import JoinedBy
 from saleor_loyalty.points.operations import post
 from saleor_loyalty.points.postings import Award
 from saleor_loyalty.points.rules import Reason
@@ -26,6 +30,8 @@ from saleor_loyalty.programs.rules import ProgramTerms
 
 MAX_KEY_LENGTH = 100
 BIRTHDAYS_BACK_DAYS = 7
+SIGN_UPS_BACK_DAYS = 30
+SIGN_UPS_A_CALL = 500
 
 
 class ActivityInvalid(LoyaltyError):
@@ -115,7 +121,7 @@ def _part(rule: RuleVersion, cause: Cause, *, book: UsageBook) -> Part:
         rule, wanted, usage=usage.by_rule[rule.rule_id], moment=cause.moment
     )
     if usage.program_left is not None and granted > usage.program_left:
-        granted, why = max(usage.program_left, 0), "program_budget"
+        granted, why = max(usage.program_left, 0), Limit.PROGRAM_BUDGET
     return Part(rule=rule, wanted=wanted, granted=granted, why=why)
 
 
@@ -206,6 +212,35 @@ def reward_sign_ups(*, members: Sequence[Member], now: datetime) -> None:
         ],
         now=now,
     )
+
+
+def reward_late_sign_ups(*, now: datetime) -> int:
+    """Reward signing up for members of the last weeks who got nothing for it yet.
+
+    Who joins by a first order does so in the middle of settling; this finds them soon after,
+    and whomever a broken worker left out. Imported members did not sign up here. Returns how
+    many were looked at; where no rule waits for it, none.
+    """
+    programs = EarningRule.objects.filter(
+        deleted_at=None,
+        versions__valid_until=None,
+        versions__definition__trigger=Trigger.SIGN_UP.value,
+    ).values("program")
+    grants = EarningGrant.objects.filter(
+        member=OuterRef("pk"), cause__startswith="sign_up:", rule__program=OuterRef("program")
+    )
+    late = Member.objects.filter(
+        ~Exists(grants),
+        program__in=programs,
+        merged_into=None,
+        joined_at__gt=now - timedelta(days=SIGN_UPS_BACK_DAYS),
+        joined_at__lte=now,
+    ).exclude(joined_by=JoinedBy.IMPORT.value)
+    looked_at = 0
+    for members in batched(late.order_by("pk").iterator(), SIGN_UPS_A_CALL):
+        looked_at += len(members)
+        reward_sign_ups(members=members, now=now)
+    return looked_at
 
 
 def reward_birthdays(*, now: datetime) -> int:

@@ -5,15 +5,24 @@ from enum import Enum
 from django.core.exceptions import ValidationError
 from saleor.graphql.core.types.common import Error
 
+from saleor_loyalty.adjustments.rules import AdjustmentInvalid
+from saleor_loyalty.earning.conditions import ConditionInvalid
+from saleor_loyalty.earning.operations import EarningRuleNotFound
+from saleor_loyalty.earning.rules import RuleInvalid
 from saleor_loyalty.emails.delivery import RecipientImpossible
 from saleor_loyalty.emails.rendering import TemplateBroken
 from saleor_loyalty.errors import LoyaltyError
-from saleor_loyalty.flows.adjust_points import AdjustmentInvalid, MemberNotFound
-from saleor_loyalty.flows.join_program import NoProgram
+from saleor_loyalty.flows.adjust_points import AdjustmentNotFound, MemberNotFound, SamePerson
+from saleor_loyalty.flows.join_program import BirthdayInvalid, NoProgram, NotAMember
+from saleor_loyalty.flows.merge_members import MergeImpossible
+from saleor_loyalty.flows.reward_activities import ActivityInvalid
+from saleor_loyalty.flows.try_rule import OrderNotFound
 from saleor_loyalty.graphql.enums import DOC_CATEGORY, enum_of
-from saleor_loyalty.points.operations import IdempotencyConflict
-from saleor_loyalty.points.rules import InsufficientPoints, PointsInvalid
+from saleor_loyalty.points.postings import HoldExceeded, HoldNotFound, LotNotFound
+from saleor_loyalty.points.rules import InsufficientPoints, LedgerDrifted, PointsInvalid
+from saleor_loyalty.points.writing import IdempotencyConflict
 from saleor_loyalty.programs.operations import ChannelTaken, ProgramNotFound
+from saleor_loyalty.programs.policies.rules import PolicyInvalid
 from saleor_loyalty.programs.rules import ProgramInvalid
 
 
@@ -26,9 +35,13 @@ class LoyaltyErrorCode(Enum):
     IDEMPOTENCY_CONFLICT = "idempotency_conflict"
     INSUFFICIENT_POINTS = "insufficient_points"
     INVALID = "invalid"
+    LEDGER_DRIFTED = "ledger_drifted"
+    MERGE_IMPOSSIBLE = "merge_impossible"
+    NOT_A_MEMBER = "not_a_member"
     NOT_FOUND = "not_found"
     NO_PROGRAM = "no_program"
     REQUIRED = "required"
+    SAME_PERSON = "same_person"
 
 
 LoyaltyErrorCodeEnum = enum_of(LoyaltyErrorCode, name="LoyaltyErrorCode")
@@ -46,7 +59,37 @@ class LoyaltyErrorType(Error):
 
 # Every error of the engine: its code on the API and its words, with the error's data in them.
 CODES_AND_TEXTS: dict[type[LoyaltyError], tuple[LoyaltyErrorCode, str]] = {
+    ActivityInvalid: (LoyaltyErrorCode.INVALID, "{field} {problem}."),
     AdjustmentInvalid: (LoyaltyErrorCode.INVALID, "{field} {problem}."),
+    AdjustmentNotFound: (
+        LoyaltyErrorCode.NOT_FOUND,
+        "No such adjustment waits for a decision.",
+    ),
+    BirthdayInvalid: (
+        LoyaltyErrorCode.INVALID,
+        "A birthday lies in the past, at most 130 years ago.",
+    ),
+    ConditionInvalid: (LoyaltyErrorCode.INVALID, "The condition {kind} {problem}."),
+    EarningRuleNotFound: (LoyaltyErrorCode.NOT_FOUND, "There is no such earning rule."),
+    HoldExceeded: (
+        LoyaltyErrorCode.INSUFFICIENT_POINTS,
+        "{asked} points were asked for, the hold has {there_is}.",
+    ),
+    HoldNotFound: (LoyaltyErrorCode.NOT_FOUND, "There is no such hold."),
+    LedgerDrifted: (
+        LoyaltyErrorCode.LEDGER_DRIFTED,
+        "The member's points are under repair; nothing was changed.",
+    ),
+    LotNotFound: (LoyaltyErrorCode.NOT_FOUND, "The member has no such points."),
+    MergeImpossible: (LoyaltyErrorCode.MERGE_IMPOSSIBLE, "{problem}."),
+    NotAMember: (LoyaltyErrorCode.NOT_A_MEMBER, "The customer takes no part in the programme."),
+    OrderNotFound: (
+        LoyaltyErrorCode.NOT_FOUND,
+        "There is no such order, or the programme has no rate for its currency.",
+    ),
+    PolicyInvalid: (LoyaltyErrorCode.INVALID, "{field} {problem}."),
+    RuleInvalid: (LoyaltyErrorCode.INVALID, "{field} {problem}."),
+    SamePerson: (LoyaltyErrorCode.SAME_PERSON, "Nobody approves what they asked for."),
     ChannelTaken: (
         LoyaltyErrorCode.CHANNEL_TAKEN,
         "Channel {channel_id} belongs to another programme already.",

@@ -3,17 +3,25 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
+from django.utils import timezone
 from saleor.channel.models import Channel
 from saleor.graphql.core.dataloaders import DataLoader
 
+from saleor_loyalty.earning.queries import budgets_used, latest_versions, rules_of
+from saleor_loyalty.earning.rules import RuleVersion
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.members.queries import members_of
 from saleor_loyalty.orders.models import SettledOrder
 from saleor_loyalty.orders.queries import settled_orders
-from saleor_loyalty.points.queries import purses_of
-from saleor_loyalty.points.rules import Purse
+from saleor_loyalty.points.models import Balance, Entry, Lot
+from saleor_loyalty.points.queries import balances_of, legs_of_postings, open_lots_of
+from saleor_loyalty.programs.calendar import Period
 from saleor_loyalty.programs.models import EarningRate, Program, ProgramChannel
+from saleor_loyalty.programs.queries import load_terms
+from saleor_loyalty.programs.rules import ProgramTerms
 from saleor_loyalty.shop.channels import channel_ids_by_slug, channels_by_id
+from saleor_loyalty.shop.customers import CustomerFacts, customer_facts
+from saleor_loyalty.shop.products import ProductFacts, product_facts
 from saleor_loyalty.shop.settings import LoyaltySettings, load_settings
 
 
@@ -115,14 +123,96 @@ class MembersByUserIdLoader(DataLoader[int, list[Member]]):
         return _grouped(keys, ((user_id, member) for (_, user_id), member in members))
 
 
-class PurseByMemberIdLoader(DataLoader[int, Purse]):
-    """What members have, by member id."""
+class LotsByMemberIdLoader(DataLoader[int, list[Lot]]):
+    """The lots of members with pending or available points, soonest-expiring first."""
 
-    context_key = "loyalty_purse_by_member_id"
+    context_key = "loyalty_lots_by_member_id"
 
-    def batch_load(self, keys: Sequence[int]) -> list[Purse]:
-        purses = purses_of(member_ids=keys, using=self.database_connection_name)
-        return [purses[key] for key in keys]
+    def batch_load(self, keys: Sequence[int]) -> list[list[Lot]]:
+        lots = open_lots_of(member_ids=keys, using=self.database_connection_name)
+        return _grouped(keys, ((lot.member_id, lot) for lot in lots))
+
+
+class BalanceByMemberIdLoader(DataLoader[int, Balance]):
+    """The balances of members, by member id."""
+
+    context_key = "loyalty_balance_by_member_id"
+
+    def batch_load(self, keys: Sequence[int]) -> list[Balance]:
+        found = balances_of(member_ids=keys, using=self.database_connection_name)
+        return [found[key] for key in keys]
+
+
+class LegsByPostingLoader(DataLoader[tuple[int, str], list[Entry]]):
+    """All entries of a posting, by (programme id, key)."""
+
+    context_key = "loyalty_legs_by_posting"
+
+    def batch_load(self, keys: Sequence[tuple[int, str]]) -> list[list[Entry]]:
+        found = legs_of_postings(postings=keys, using=self.database_connection_name)
+        return [found[key] for key in keys]
+
+
+class TermsByProgramIdLoader(DataLoader[int, ProgramTerms]):
+    """All versions of programmes' terms, by programme id."""
+
+    context_key = "loyalty_terms_by_program_id"
+
+    def batch_load(self, keys: Sequence[int]) -> list[ProgramTerms]:
+        found = load_terms(program_ids=keys, using=self.database_connection_name).by_program
+        return [found[key] for key in keys]
+
+
+class RulesByProgramIdLoader(DataLoader[int, list[RuleVersion]]):
+    """The earning rules of programmes that hold now, by programme id."""
+
+    context_key = "loyalty_rules_by_program_id"
+
+    def batch_load(self, keys: Sequence[int]) -> list[list[RuleVersion]]:
+        found = rules_of(
+            program_ids=keys, since=timezone.now(), using=self.database_connection_name
+        )
+        return [found.get(key, []) for key in keys]
+
+
+class VersionByRuleIdLoader(DataLoader[int, RuleVersion]):
+    """The latest versions of earning rules, by rule id."""
+
+    context_key = "loyalty_version_by_rule_id"
+
+    def batch_load(self, keys: Sequence[int]) -> list[RuleVersion]:
+        found = latest_versions(rule_ids=keys, using=self.database_connection_name)
+        return [found[key] for key in keys]
+
+
+class BudgetUseLoader(DataLoader[tuple[int, int, Period], int]):
+    """What is used of budgets now, by (programme id, rule id or 0, period)."""
+
+    context_key = "loyalty_budget_use"
+
+    def batch_load(self, keys: Sequence[tuple[int, int, Period]]) -> list[int]:
+        found = budgets_used(keys=keys, now=timezone.now(), using=self.database_connection_name)
+        return [found[key] for key in keys]
+
+
+class ProductFactsByIdLoader(DataLoader[int, ProductFacts]):
+    """What rules ask of products, by product id."""
+
+    context_key = "loyalty_product_facts_by_id"
+
+    def batch_load(self, keys: Sequence[int]) -> list[ProductFacts]:
+        found = product_facts(keys, using=self.database_connection_name)
+        return [found[key] for key in keys]
+
+
+class CustomerFactsByUserIdLoader(DataLoader[int, CustomerFacts]):
+    """What rules ask of customers, by user id."""
+
+    context_key = "loyalty_customer_facts_by_user_id"
+
+    def batch_load(self, keys: Sequence[int]) -> list[CustomerFacts]:
+        found = customer_facts(keys, using=self.database_connection_name)
+        return [found[key] for key in keys]
 
 
 class SettledOrderByOrderIdLoader(DataLoader[str, SettledOrder | None]):

@@ -1,34 +1,32 @@
 """Members: their status for the storefront, and what staff do with them."""
 
-from decimal import Decimal
 from typing import Any
 
 import graphene
 from django.core.exceptions import ValidationError
 from django.utils import timezone
-from prices import Money as PricesMoney
 from saleor.graphql.account.dataloaders import UserByUserIdLoader
 from saleor.graphql.account.types import User
 from saleor.graphql.core.connection import CountableConnection, create_connection_slice
 from saleor.graphql.core.context import get_database_connection_name
 from saleor.graphql.core.fields import ConnectionField, PermissionsField
-from saleor.graphql.core.scalars import DateTime
-from saleor.graphql.core.types import BaseInputObjectType, BaseObjectType, Money
+from saleor.graphql.core.scalars import Date, DateTime
+from saleor.graphql.core.types import BaseInputObjectType
 from saleor.graphql.core.types.model import ModelObjectType
 from saleor.graphql.core.utils import from_global_id_or_error
 from saleor.permission.auth_filters import AuthorizationFilters
 
-from saleor_loyalty.flows.adjust_points import adjust_points
-from saleor_loyalty.flows.join_program import join_program
+from saleor_loyalty.flows.join_program import join_program, set_birthday
+from saleor_loyalty.flows.merge_members import merge_members
 from saleor_loyalty.graphql.access import actor_of, null_when_off, require_owner_or_manager
+from saleor_loyalty.graphql.balances import LoyaltyBalance, OwnedBalance
 from saleor_loyalty.graphql.enums import DOC_CATEGORY
 from saleor_loyalty.graphql.errors import LoyaltyErrorCode, LoyaltyErrorType
 from saleor_loyalty.graphql.loaders import (
+    BalanceByMemberIdLoader,
     MemberByIdLoader,
     MembersByUserIdLoader,
     ProgramByIdLoader,
-    PurseByMemberIdLoader,
-    RatesByProgramIdLoader,
 )
 from saleor_loyalty.graphql.mutations import LoyaltyMutation
 from saleor_loyalty.graphql.points import LoyaltyPointsEntryCountableConnection
@@ -36,58 +34,8 @@ from saleor_loyalty.graphql.programs import LoyaltyProgram, program_of_channel
 from saleor_loyalty.members import models
 from saleor_loyalty.members.queries import all_members
 from saleor_loyalty.points.queries import history_of
-from saleor_loyalty.points.rules import Purse
 from saleor_loyalty.shop.channels import channel_ids_by_slug
 from saleor_loyalty.shop.permissions import LoyaltyPermissions
-
-
-class LoyaltyBalance(BaseObjectType):
-    """What a member has."""
-
-    available_points = graphene.Int(required=True, description="Points that can be used.")
-    debt_points = graphene.Int(
-        required=True,
-        description=(
-            "Points owed because a refund took back more than was left; the next awards repay them."
-        ),
-    )
-    value = graphene.Field(
-        Money,
-        currency=graphene.String(required=True, description="Currency code (ISO 4217)."),
-        description="What the available points are worth; null without a rate for the currency.",
-    )
-
-    class Meta:
-        description = "What a member has."
-        doc_category = DOC_CATEGORY
-
-    @staticmethod
-    def resolve_available_points(root: "_OwnedPurse", _info: Any) -> int:
-        return root.purse.available
-
-    @staticmethod
-    def resolve_debt_points(root: "_OwnedPurse", _info: Any) -> int:
-        return root.purse.debt
-
-    @staticmethod
-    def resolve_value(root: "_OwnedPurse", info: Any, *, currency: str) -> Any:
-        def worth(rates: list[Any]) -> PricesMoney | None:
-            for rate in rates:
-                if rate.currency == currency.upper():
-                    return PricesMoney(
-                        Decimal(root.purse.available) * rate.point_value, rate.currency
-                    )
-            return None
-
-        return RatesByProgramIdLoader(info.context).load(root.program_id).then(worth)
-
-
-class _OwnedPurse:
-    """A purse and the programme whose rates value it."""
-
-    def __init__(self, purse: Purse, program_id: int) -> None:
-        self.purse = purse
-        self.program_id = program_id
 
 
 class LoyaltyMember(ModelObjectType[models.Member]):
@@ -101,6 +49,13 @@ class LoyaltyMember(ModelObjectType[models.Member]):
         LoyaltyPointsEntryCountableConnection,
         required=True,
         description="The history of the member's points, newest first.",
+    )
+    born_on = Date(description="The member's birthday, if they told it.")
+    external_id = PermissionsField(
+        graphene.String,
+        required=True,
+        description="Name of the member in another system; empty without one.",
+        permissions=[LoyaltyPermissions.MANAGE_LOYALTY],
     )
     user = PermissionsField(
         User,
@@ -121,9 +76,9 @@ class LoyaltyMember(ModelObjectType[models.Member]):
     @staticmethod
     def resolve_balance(root: models.Member, info: Any) -> Any:
         return (
-            PurseByMemberIdLoader(info.context)
+            BalanceByMemberIdLoader(info.context)
             .load(root.pk)
-            .then(lambda purse: _OwnedPurse(purse, root.program_id))
+            .then(lambda balance: OwnedBalance(balance, root.program_id))
         )
 
     @staticmethod
@@ -242,73 +197,88 @@ class LoyaltyJoin(LoyaltyMutation):
 
     @classmethod
     def run(cls, info: Any, *, channel: str) -> Any:
-        channel_id = channel_ids_by_slug([channel]).get(channel)
-        if channel_id is None:
-            raise ValidationError(
-                {
-                    "channel": ValidationError(
-                        f"There is no channel {channel}.", code=LoyaltyErrorCode.NOT_FOUND.value
-                    )
-                }
-            )
         member = join_program(
-            user_id=info.context.user.pk, channel_id=channel_id, now=timezone.now()
+            user_id=info.context.user.pk, channel_id=_channel_id(channel), now=timezone.now()
         )
         MembersByUserIdLoader(info.context).clear(info.context.user.pk)
         return cls(member=member)
 
 
-class LoyaltyPointsAdjustInput(BaseInputObjectType):
-    """Points to give or take by hand."""
+class LoyaltyBirthdayUpdate(LoyaltyMutation):
+    """Sets the caller's birthday."""
 
-    member_id = graphene.ID(required=True, description="ID of the member.")
-    points = graphene.Int(required=True, description="Points: above 0 to give, below 0 to take.")
-    reason = graphene.String(
-        required=True, description="Why, in words that the member can read; up to 1000."
-    )
-    idempotency_key = graphene.String(
-        description="A key that makes the adjustment happen once, however often it is sent."
-    )
-
-    class Meta:
-        description = "Points to give or take by hand."
-        doc_category = DOC_CATEGORY
-
-
-class LoyaltyPointsAdjust(LoyaltyMutation):
-    """Gives or takes points by hand."""
-
-    member = graphene.Field(LoyaltyMember, description="The member, with the new balance.")
+    member = graphene.Field(LoyaltyMember, description="The caller's membership.")
 
     class Arguments:
-        input = LoyaltyPointsAdjustInput(required=True, description="The adjustment.")
+        channel = graphene.String(required=True, description="Slug of the channel.")
+        born_on = Date(description="The birthday; null forgets it.")
 
     class Meta:
         description = (
-            "Gives or takes points by hand, for a reason. "
-            "Taking more points than are available is refused."
+            "Sets or forgets the birthday of the member who calls. A birthday is rewarded once "
+            "a year, however often it is changed."
+        )
+        doc_category = DOC_CATEGORY
+        permissions = (AuthorizationFilters.AUTHENTICATED_USER,)
+        error_type_class = LoyaltyErrorType
+
+    @classmethod
+    def run(cls, info: Any, *, channel: str, born_on: Any = None) -> Any:
+        member = set_birthday(
+            user_id=info.context.user.pk,
+            channel_id=_channel_id(channel),
+            born_on=born_on,
+            now=timezone.now(),
+        )
+        MembersByUserIdLoader(info.context).clear(info.context.user.pk)
+        return cls(member=member)
+
+
+class LoyaltyMembersMerge(LoyaltyMutation):
+    """Merges two members."""
+
+    member = graphene.Field(LoyaltyMember, description="The member that is left.")
+
+    class Arguments:
+        member_id = graphene.ID(required=True, description="ID of the member to merge.")
+        into_id = graphene.ID(required=True, description="ID of the member to merge it into.")
+
+    class Meta:
+        description = (
+            "Merges a member into another of the same programme, with all points and their "
+            "dates. It cannot be undone; a repeat changes nothing."
         )
         doc_category = DOC_CATEGORY
         permissions = (LoyaltyPermissions.MANAGE_LOYALTY,)
         error_type_class = LoyaltyErrorType
 
     @classmethod
-    def run(cls, info: Any, *, input: dict[str, Any]) -> Any:
-        pk = cls.get_pk(input["member_id"], only_type="LoyaltyMember", field="member_id")
-        member = adjust_points(
-            member_id=pk,
-            points=input["points"],
-            note=input["reason"],
-            idempotency_key=input.get("idempotency_key"),
+    def run(cls, info: Any, *, member_id: str, into_id: str) -> Any:
+        member = merge_members(
+            member_id=cls.get_pk(member_id, only_type="LoyaltyMember", field="member_id"),
+            into_id=cls.get_pk(into_id, only_type="LoyaltyMember", field="into_id"),
             actor=actor_of(info.context),
             now=timezone.now(),
         )
-        PurseByMemberIdLoader(info.context).clear(pk)
         return cls(member=member)
 
 
+def _channel_id(slug: str) -> int:
+    channel_id = channel_ids_by_slug([slug]).get(slug)
+    if channel_id is None:
+        raise ValidationError(
+            {
+                "channel": ValidationError(
+                    f"There is no channel {slug}.", code=LoyaltyErrorCode.NOT_FOUND.value
+                )
+            }
+        )
+    return channel_id
+
+
 class LoyaltyMemberMutations(graphene.ObjectType):
-    """Mutations of members and their points."""
+    """Mutations of members."""
 
     loyalty_join = LoyaltyJoin.Field()
-    loyalty_points_adjust = LoyaltyPointsAdjust.Field()
+    loyalty_birthday_update = LoyaltyBirthdayUpdate.Field()
+    loyalty_members_merge = LoyaltyMembersMerge.Field()

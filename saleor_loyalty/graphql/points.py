@@ -8,25 +8,69 @@ from prices import Money as PricesMoney
 from saleor.graphql.core.connection import CountableConnection
 from saleor.graphql.core.fields import PermissionsField
 from saleor.graphql.core.scalars import DateTime, PositiveDecimal
-from saleor.graphql.core.types import BaseObjectType, Money
+from saleor.graphql.core.types import BaseObjectType, Money, NonNullList
 from saleor.graphql.core.types.model import ModelObjectType
 
+from saleor_loyalty.earning.rules import Limit
 from saleor_loyalty.graphql.enums import DOC_CATEGORY, enum_of
+from saleor_loyalty.graphql.loaders import LegsByPostingLoader
 from saleor_loyalty.graphql.programs import LoyaltyPriceBasisEnum
 from saleor_loyalty.points import models
-from saleor_loyalty.points.rules import Reason
+from saleor_loyalty.points.rules import Bucket, Reason
 from saleor_loyalty.shop.permissions import LoyaltyPermissions
 
 LoyaltyReasonEnum = enum_of(Reason, name="LoyaltyReasonEnum")
+LoyaltyBucketEnum = enum_of(Bucket, name="LoyaltyBucketEnum")
+LoyaltyEarningLimitEnum = enum_of(Limit, name="LoyaltyEarningLimitEnum")
+
+
+class LoyaltyEarningPart(BaseObjectType):
+    """What one rule gave."""
+
+    name = graphene.String(
+        required=True, description="Name of the rule; empty for the programme's own rate."
+    )
+    rule_id = graphene.ID(description="ID of the rule; null for the programme's own rate.")
+    rule_version = graphene.Int(description="Number of the rule's version that gave them.")
+    wanted_points = graphene.Int(
+        required=True, description="Points before caps and budgets; below 0 where a rule takes."
+    )
+    points = graphene.Int(required=True, description="Points that the rule gave.")
+    limit = graphene.Field(
+        LoyaltyEarningLimitEnum, description="What cut them; null where nothing did."
+    )
+
+    class Meta:
+        description = "What one rule gave."
+        doc_category = DOC_CATEGORY
+
+    @staticmethod
+    def resolve_rule_id(root: dict[str, Any], _info: Any) -> str | None:
+        rule = root["rule"]
+        return graphene.Node.to_global_id("LoyaltyEarningRule", rule) if rule else None
+
+    @staticmethod
+    def resolve_rule_version(root: dict[str, Any], _info: Any) -> int | None:
+        return root["number"]
+
+    @staticmethod
+    def resolve_wanted_points(root: dict[str, Any], _info: Any) -> int:
+        return root["wanted"]
+
+    @staticmethod
+    def resolve_points(root: dict[str, Any], _info: Any) -> int:
+        return root["granted"]
+
+    @staticmethod
+    def resolve_limit(root: dict[str, Any], _info: Any) -> str | None:
+        return root["why"] or None
 
 
 class LoyaltyEarningBreakdown(BaseObjectType):
     """How a number of points came about."""
 
     merchandise = graphene.Field(
-        Money,
-        required=True,
-        description="What the merchandise cost after discounts, without shipping.",
+        Money, required=True, description="What earned: as a rule the merchandise after discounts."
     )
     price_basis = graphene.Field(
         LoyaltyPriceBasisEnum,
@@ -42,9 +86,24 @@ class LoyaltyEarningBreakdown(BaseObjectType):
     returned_points = graphene.Int(
         required=True, description="Points that went back since, for refunds and the like."
     )
+    parts = NonNullList(
+        LoyaltyEarningPart, required=True, description="What each rule gave, and what cut it."
+    )
 
     class Meta:
         description = "How a number of points came about."
+        doc_category = DOC_CATEGORY
+
+
+class LoyaltyPointsMove(BaseObjectType):
+    """Points that moved from one bucket to another."""
+
+    source = graphene.Field(LoyaltyBucketEnum, required=True, description="Where they were.")
+    target = graphene.Field(LoyaltyBucketEnum, required=True, description="Where they went.")
+    points = graphene.Int(required=True, description="How many.")
+
+    class Meta:
+        description = "Points that moved from one bucket to another."
         doc_category = DOC_CATEGORY
 
 
@@ -57,7 +116,17 @@ class LoyaltyPointsEntry(ModelObjectType[models.Entry]):
         required=True, description="When it counts from; for an order, when it was placed."
     )
     points = graphene.Int(
-        required=True, description="Points: above 0 for the member, below 0 against."
+        required=True,
+        description=(
+            "Points that the member gained, or lost (below 0). 0 where points only moved "
+            "within the account, as when pending points become available."
+        ),
+    )
+    moves = NonNullList(
+        LoyaltyPointsMove, required=True, description="From where to where the points moved."
+    )
+    counts_for_tiers = graphene.Boolean(
+        required=True, description="Whether the points count towards tiers."
     )
     reason = graphene.Field(LoyaltyReasonEnum, required=True, description="Why they moved.")
     note = graphene.String(
@@ -82,8 +151,16 @@ class LoyaltyPointsEntry(ModelObjectType[models.Entry]):
         doc_category = DOC_CATEGORY
 
     @staticmethod
-    def resolve_points(root: models.Entry, _info: Any) -> int:
-        return root.signed_points
+    def resolve_points(root: models.Entry, info: Any) -> Any:
+        return _legs(root, info).then(lambda legs: sum(leg.signed_points for leg in legs))
+
+    @staticmethod
+    def resolve_moves(root: models.Entry, info: Any) -> Any:
+        return _legs(root, info).then(_moves)
+
+    @staticmethod
+    def resolve_counts_for_tiers(root: models.Entry, _info: Any) -> bool:
+        return root.is_qualifying
 
     @staticmethod
     def resolve_order_id(root: models.Entry, _info: Any) -> str | None:
@@ -104,7 +181,23 @@ class LoyaltyPointsEntry(ModelObjectType[models.Entry]):
             points_per_unit=Decimal(details["points_per_unit"]),
             earned_points=details["earned"],
             returned_points=details["returned"],
+            parts=details.get("rules", ()),
         )
+
+
+def _legs(head: models.Entry, info: Any) -> Any:
+    return LegsByPostingLoader(info.context).load((head.program_id, head.idempotency_key))
+
+
+def _moves(legs: list[models.Entry]) -> list[LoyaltyPointsMove]:
+    """Add up the legs that move between the same buckets, lot by lot."""
+    found: dict[tuple[str, str], int] = {}
+    for leg in legs:
+        found[leg.source, leg.target] = found.get((leg.source, leg.target), 0) + leg.points
+    return [
+        LoyaltyPointsMove(source=source, target=target, points=points)
+        for (source, target), points in found.items()
+    ]
 
 
 class LoyaltyPointsEntryCountableConnection(CountableConnection):

@@ -18,13 +18,16 @@ from saleor_loyalty.graphql.access import null_when_off
 from saleor_loyalty.graphql.enums import DOC_CATEGORY, enum_of
 from saleor_loyalty.graphql.errors import LoyaltyErrorCode, LoyaltyErrorType
 from saleor_loyalty.graphql.loaders import (
+    BudgetUseLoader,
     ChannelIdBySlugLoader,
     ChannelsByProgramIdLoader,
     ProgramByChannelIdLoader,
     ProgramByIdLoader,
     RatesByProgramIdLoader,
+    TermsByProgramIdLoader,
 )
 from saleor_loyalty.graphql.mutations import LoyaltyMutation
+from saleor_loyalty.graphql.policies import NULLABLE, LoyaltyPolicy, LoyaltyPolicyInput
 from saleor_loyalty.programs import models
 from saleor_loyalty.programs.operations import ProgramChanges, create_program, update_program
 from saleor_loyalty.programs.rules import Enrollment, PriceBasis, RateInput
@@ -88,6 +91,14 @@ class LoyaltyProgram(ModelObjectType[models.Program]):
     rates = NonNullList(
         LoyaltyEarningRate, required=True, description="The rates that are valid now."
     )
+    policy = graphene.Field(
+        LoyaltyPolicy, required=True, description="How its points mature, expire and round."
+    )
+    budget_used_points = PermissionsField(
+        graphene.Int,
+        description="What was awarded of its budget in this period; null without a budget.",
+        permissions=[LoyaltyPermissions.MANAGE_LOYALTY],
+    )
     is_active = graphene.Boolean(required=True, description="Whether the programme is on.")
     channels = PermissionsField(
         NonNullList(Channel),
@@ -108,8 +119,25 @@ class LoyaltyProgram(ModelObjectType[models.Program]):
         return RatesByProgramIdLoader(info.context).load(root.pk)
 
     @staticmethod
+    def resolve_policy(root: models.Program, info: Any) -> Any:
+        return _policy(root, info)
+
+    @staticmethod
+    def resolve_budget_used_points(root: models.Program, info: Any) -> Any:
+        return _policy(root, info).then(
+            lambda policy: None
+            if policy.budget_points is None
+            else BudgetUseLoader(info.context).load((root.pk, 0, policy.budget_period))
+        )
+
+    @staticmethod
     def resolve_channels(root: models.Program, info: Any) -> Any:
         return ChannelsByProgramIdLoader(info.context).load(root.pk)
+
+
+def _policy(root: models.Program, info: Any) -> Any:
+    terms = TermsByProgramIdLoader(info.context).load(root.pk)
+    return terms.then(lambda found: found.policy_at(timezone.now()))
 
 
 class LoyaltyProgramCountableConnection(CountableConnection):
@@ -193,8 +221,9 @@ class LoyaltyProgramInput(BaseInputObjectType):
     )
     is_active = graphene.Boolean(description="Whether the programme is on. Default: true.")
     price_basis = LoyaltyPriceBasisEnum(
-        description="Whether prices with or without taxes earn. Default: GROSS."
+        description="Whether prices with or without taxes earn. Default: NET."
     )
+    policy = LoyaltyPolicyInput(description="The parts of its policy to change.")
     channels = NonNullList(
         graphene.ID, description="IDs of all channels that the programme serves."
     )
@@ -255,7 +284,12 @@ class LoyaltyProgramUpdate(LoyaltyMutation):
         pk = cls.get_pk(id, only_type="LoyaltyProgram", field="id")
         changes = _changes(cls, input)
         program = update_program(program_id=pk, changes=changes, now=timezone.now())
-        for loader in (RatesByProgramIdLoader, ChannelsByProgramIdLoader, ProgramByIdLoader):
+        for loader in (
+            RatesByProgramIdLoader,
+            ChannelsByProgramIdLoader,
+            ProgramByIdLoader,
+            TermsByProgramIdLoader,
+        ):
             loader(info.context).clear(pk)
         ProgramByChannelIdLoader(info.context).clear_all()
         return cls(loyalty_program=program)
@@ -272,6 +306,7 @@ def _changes(mutation: type[LoyaltyMutation], values: dict[str, Any]) -> Program
         guest_order_days=values.get("guest_order_days"),
         is_active=values.get("is_active"),
         price_basis=_member_of(PriceBasis, values.get("price_basis")),
+        policy=_policy_changes(values.get("policy")),
         channel_ids=None if channels is None else _channel_ids(mutation, channels),
         rates=None
         if rates is None
@@ -284,6 +319,13 @@ def _changes(mutation: type[LoyaltyMutation], values: dict[str, Any]) -> Program
             for rate in rates
         ],
     )
+
+
+def _policy_changes(given: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return the parts of a policy to change; null takes a limit away and changes nothing else."""
+    if given is None:
+        return None
+    return {name: value for name, value in given.items() if value is not None or name in NULLABLE}
 
 
 def _member_of[Choice: (Enrollment, PriceBasis)](

@@ -5,7 +5,14 @@ from saleor.graphql.account.types import User
 from saleor.graphql.checkout.types import Checkout
 from saleor.graphql.core.fields import BaseField
 from saleor.graphql.order.types import Order
+from saleor.graphql.product.types import ProductVariant
 
+from saleor_loyalty.graphql.adjustments import (
+    LoyaltyAdjustmentMutations,
+    LoyaltyAdjustmentQueries,
+)
+from saleor_loyalty.graphql.earning import LoyaltyEarningQueries
+from saleor_loyalty.graphql.earning_mutations import LoyaltyEarningMutations
 from saleor_loyalty.graphql.emails import LoyaltyEmailQueries
 from saleor_loyalty.graphql.enums import DOC_CATEGORY
 from saleor_loyalty.graphql.members import (
@@ -14,11 +21,12 @@ from saleor_loyalty.graphql.members import (
     LoyaltyMemberQueries,
     resolve_user_loyalty,
 )
-from saleor_loyalty.graphql.orders import (
+from saleor_loyalty.graphql.orders import OrderLoyalty, resolve_order_loyalty
+from saleor_loyalty.graphql.previews import (
     CheckoutLoyalty,
-    OrderLoyalty,
+    LoyaltyProductPoints,
     resolve_checkout_loyalty,
-    resolve_order_loyalty,
+    resolve_variant_points,
 )
 from saleor_loyalty.graphql.programs import LoyaltyProgramMutations, LoyaltyProgramQueries
 
@@ -26,10 +34,14 @@ QUERIES: tuple[type[graphene.ObjectType], ...] = (
     LoyaltyProgramQueries,
     LoyaltyMemberQueries,
     LoyaltyEmailQueries,
+    LoyaltyEarningQueries,
+    LoyaltyAdjustmentQueries,
 )
 MUTATIONS: tuple[type[graphene.ObjectType], ...] = (
     LoyaltyProgramMutations,
     LoyaltyMemberMutations,
+    LoyaltyEarningMutations,
+    LoyaltyAdjustmentMutations,
 )
 
 EXTENSIONS: dict[type[graphene.ObjectType], dict[str, graphene.Field]] = {
@@ -70,6 +82,18 @@ EXTENSIONS: dict[type[graphene.ObjectType], dict[str, graphene.Field]] = {
             doc_category=DOC_CATEGORY,
         )
     },
+    ProductVariant: {
+        "loyaltyPoints": BaseField(
+            LoyaltyProductPoints,
+            channel=graphene.String(required=True, description="Slug of the channel."),
+            description=(
+                "What one piece would earn the caller at its price in a channel. What an order "
+                "earns as a whole comes on top. Null without programme, rate or price."
+            ),
+            resolver=resolve_variant_points,
+            doc_category=DOC_CATEGORY,
+        )
+    },
 }
 
 _PAGED = {"complexity": 1, "multipliers": ["first", "last"]}
@@ -83,22 +107,40 @@ COSTS: dict[str, dict[str, dict[str, object]]] = {
         "loyaltyMember": _ONE,
         "loyaltyMembers": _PAGED,
         "loyaltyEmails": _PAGED,
+        "loyaltyEarningRules": {"complexity": 10},
+        "loyaltyAdjustments": _PAGED,
     },
     "Mutation": {
         "loyaltyProgramCreate": _ONE,
         "loyaltyProgramUpdate": _ONE,
         "loyaltyJoin": _ONE,
+        "loyaltyBirthdayUpdate": _ONE,
+        "loyaltyMembersMerge": _ONE,
         "loyaltyPointsAdjust": _ONE,
+        "loyaltyAdjustmentApprove": _ONE,
+        "loyaltyAdjustmentReject": _ONE,
+        "loyaltyPointsRelease": _ONE,
+        "loyaltyDebtForgive": _ONE,
+        "loyaltyActivityReport": _ONE,
+        "loyaltyEarningRuleCreate": _ONE,
+        "loyaltyEarningRuleUpdate": _ONE,
+        "loyaltyEarningRuleDelete": _ONE,
+        "loyaltyEarningRulePreview": _ONE,
     },
     "User": {"loyalty": _ONE},
     "Order": {"loyalty": _ONE},
     "Checkout": {"loyalty": {"complexity": 5}},
-    "LoyaltyProgram": {"rates": _ONE, "channels": _ONE},
+    "ProductVariant": {"loyaltyPoints": _ONE},
+    "LoyaltyProgram": {"rates": _ONE, "channels": _ONE, "policy": _ONE},
     "LoyaltyMember": {"program": _ONE, "balance": _ONE, "entries": _PAGED, "user": _ONE},
-    "LoyaltyBalance": {"value": _ONE},
-    "LoyaltyPointsEntry": {"breakdown": _ONE},
-    "LoyaltyEarningBreakdown": {"merchandise": _ONE},
+    "LoyaltyBalance": {"value": _ONE, "expiring": _ONE, "pending": _ONE},
+    "LoyaltyPointsEntry": {"breakdown": _ONE, "moves": _ONE},
+    "LoyaltyEarningBreakdown": {"merchandise": _ONE, "parts": _ONE},
+    "LoyaltyAdjustment": {"member": _ONE},
+    "LoyaltyEarningRule": {"rates": _ONE, "conditions": _ONE},
     "OrderLoyalty": {"program": _ONE, "breakdown": _ONE},
-    "CheckoutLoyalty": {"program": _ONE},
+    "CheckoutLoyalty": {"program": _ONE, "breakdown": _ONE},
+    "LoyaltyProductPoints": {"breakdown": _ONE},
+    "LoyaltyEarningRulePreviewResult": {"breakdown": _ONE},
     "LoyaltyEarningRate": {"pointValue": _ONE},
 }

@@ -615,7 +615,11 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="adjustment",
             constraint=check(
-                condition=models.Q(("decided_by", models.F("requested_by")), _negated=True),
+                condition=models.Q(
+                    ("decided_by", ""),
+                    models.Q(("decided_by", models.F("requested_by")), _negated=True),
+                    _connector="OR",
+                ),
                 name="loyalty_adjustment_second_person",
             ),
         ),

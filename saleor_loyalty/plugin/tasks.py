@@ -4,15 +4,19 @@ import logging
 from datetime import timedelta
 from functools import partial
 
+from celery.schedules import crontab
 from django.db import transaction
 from django.utils import timezone
 from saleor.celeryconf import app
 from saleor.core.db.connection import allow_writer
 
 from saleor_loyalty.emails.delivery import deliver_due
+from saleor_loyalty.flows.merge_members import move_late_points
+from saleor_loyalty.flows.reward_activities import reward_birthdays, reward_late_sign_ups
 from saleor_loyalty.flows.settle_orders import SettleReport, settle_due_orders
 from saleor_loyalty.orders.operations import advance_sweep, mark_due
 from saleor_loyalty.orders.queries import swept_until
+from saleor_loyalty.points.sweeps import expire_due, mature_due, void_due_holds
 from saleor_loyalty.programs.queries import earliest_rate_at
 from saleor_loyalty.shop.mail import mail_sender
 from saleor_loyalty.shop.orders import (
@@ -44,6 +48,16 @@ BEAT_SCHEDULE = {
         "task": "saleor_loyalty.plugin.tasks.sweep_orders_task",
         "schedule": timedelta(minutes=5),
         "options": {"expires": 300},
+    },
+    "loyalty-move-due-points": {
+        "task": "saleor_loyalty.plugin.tasks.move_due_points_task",
+        "schedule": timedelta(minutes=1),
+        "options": {"expires": 60},
+    },
+    "loyalty-reward-days": {
+        "task": "saleor_loyalty.plugin.tasks.reward_days_task",
+        "schedule": crontab(minute=17),
+        "options": {"expires": 3600},
     },
 }
 
@@ -102,6 +116,34 @@ def sweep_orders_task() -> None:
     for order_ids in changed_orders(since=since - SWEEP_OVERLAP):
         mark_due(order_ids=order_ids, now=started_at)
     mark_due(order_ids=claimable_guest_orders(now=started_at), now=started_at)
+    reward_late_sign_ups(now=started_at)
     with transaction.atomic():
         advance_sweep(swept_until=started_at)
     settle_due_orders_task.delay()
+
+
+@app.task
+@allow_writer()
+def move_due_points_task() -> None:
+    """Do what time asks for: points mature and expire, holds run out."""
+    if load_settings() is None:
+        return
+    now = timezone.now()
+    voided, matured, expired = void_due_holds(now=now), mature_due(now=now), expire_due(now=now)
+    if voided or matured or expired:
+        logger.info(
+            "Loyalty points: %s holds voided, %s lots matured, %s expired",
+            voided,
+            matured,
+            expired,
+        )
+
+
+@app.task
+@allow_writer()
+def reward_days_task() -> None:
+    """Reward birthdays, each in its programme's zone, and move what merged members still got."""
+    if load_settings() is None:
+        return
+    reward_birthdays(now=timezone.now())
+    move_late_points(now=timezone.now())

@@ -21,13 +21,17 @@ def purse_of(balance: Balance) -> Purse:
     )
 
 
-def purses_of(*, member_ids: Iterable[int], using: str = "default") -> dict[int, Purse]:
-    """Return what members have, by member id; who has no row yet has nothing. One query."""
+def balances_of(*, member_ids: Iterable[int], using: str = "default") -> dict[int, Balance]:
+    """Return the balances of members, by member id; who has none yet has nothing. One query."""
     ids = list(member_ids)
-    purses = {member_id: Purse() for member_id in ids}
-    for balance in Balance.objects.using(using).filter(member__in=ids):
-        purses[balance.member_id] = purse_of(balance)
-    return purses
+    found = Balance.objects.using(using).in_bulk(ids)
+    return {pk: found.get(pk) or Balance(member_id=pk) for pk in ids}
+
+
+def purses_of(*, member_ids: Iterable[int], using: str = "default") -> dict[int, Purse]:
+    """Return what members have, by member id. One query."""
+    found = balances_of(member_ids=member_ids, using=using)
+    return {pk: purse_of(balance) for pk, balance in found.items()}
 
 
 def history_of(*, member_id: int, using: str = "default") -> QuerySet[Entry]:
@@ -35,17 +39,25 @@ def history_of(*, member_id: int, using: str = "default") -> QuerySet[Entry]:
     return Entry.objects.using(using).filter(member_id=member_id, leg=0)
 
 
-def legs_of_postings(*, entries: Iterable[Entry], using: str = "default") -> list[Entry]:
-    """Return all entries of the postings that some first entries stand for. One query."""
-    heads = list(entries)
-    return list(
-        Entry.objects.using(using)
-        .filter(
-            program__in={head.program_id for head in heads},
-            idempotency_key__in={head.idempotency_key for head in heads},
-        )
-        .order_by("program", "idempotency_key", "leg")
+def legs_of_postings(
+    *, postings: Iterable[tuple[int, str]], using: str = "default"
+) -> dict[tuple[int, str], list[Entry]]:
+    """Return all entries of postings, by (programme id, key). One query."""
+    wanted = set(postings)
+    rows = Entry.objects.using(using).filter(
+        program__in={program_id for program_id, _ in wanted},
+        idempotency_key__in={key for _, key in wanted},
     )
+    found: dict[tuple[int, str], list[Entry]] = defaultdict(list)
+    for entry in rows.order_by("leg"):
+        found[entry.program_id, entry.idempotency_key].append(entry)
+    return found
+
+
+def open_lots_of(*, member_ids: Iterable[int], using: str = "default") -> QuerySet[Lot]:
+    """Return the lots of members that hold pending or available points, soonest-expiring first."""
+    lots = Lot.objects.using(using).filter(Q(pending__gt=0) | Q(available__gt=0))
+    return lots.filter(member__in=list(member_ids)).order_by("expires_at", "id")
 
 
 def lot_states(wanted: Q) -> dict[int, list[LotState]]:

@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from saleor_loyalty.errors import LoyaltyError
+from saleor_loyalty.programs.calendar import add_months, end_of_day, local_date
 
 MAX_POINTS = 1_000_000_000
 
@@ -135,3 +136,9 @@ def order_points(*, source: Bucket, target: Bucket, points: int) -> int:
     if source is Bucket.ISSUED:
         return points
     return -points if target is Bucket.REVOKED else 0
+
+
+def lapses_at(last_activity_at: datetime, *, months: int, time_zone: str) -> datetime:
+    """Return the instant at which points expire that wait for activity: the end of a local day."""
+    on = add_months(local_date(last_activity_at, time_zone=time_zone), months)
+    return end_of_day(on, time_zone=time_zone)

@@ -15,8 +15,8 @@ from saleor_loyalty.points.rules import (
     LotTerms,
     Purse,
     Reason,
+    lapses_at,
 )
-from saleor_loyalty.programs.calendar import add_months, end_of_day
 
 
 @dataclass(kw_only=True)
@@ -138,8 +138,9 @@ class Wallet:
         """Return a sort key: soonest-expiring first, never last, the older lot before a newer."""
         moment = lot.expires_at
         if lot.terms.inactivity_months is not None and self.last_activity_at is not None:
-            on = add_months(self.last_activity_at.date(), lot.terms.inactivity_months)
-            moment = end_of_day(on, time_zone="UTC")  # for the order, the zone does not matter
+            moment = lapses_at(  # for the order, the zone does not matter
+                self.last_activity_at, months=lot.terms.inactivity_months, time_zone="UTC"
+            )
         return (moment.timestamp() if moment else float("inf"), lot.id)
 
     def move(

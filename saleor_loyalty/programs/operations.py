@@ -74,7 +74,7 @@ def create_program(*, changes: ProgramChanges, now: datetime) -> Program:
     program.save(force_insert=True)
     _set_period(program, now=now)
     _set_channels(program, changes.channel_ids or (), now=now)
-    _set_rates(program, changes, basis=changes.price_basis or PriceBasis.GROSS, now=now)
+    _set_rates(program, changes, basis=changes.price_basis or PriceBasis.NET, now=now)
     _set_policy(program, changes.policy or {}, now=now)
     return program
 
@@ -106,7 +106,7 @@ def update_program(*, program_id: int, changes: ProgramChanges, now: datetime) -
     if changes.rates is not None or changes.price_basis is not None:
         current = program.rates.filter(valid_until__isnull=True).first()
         basis = changes.price_basis or (
-            PriceBasis(current.price_basis) if current else PriceBasis.GROSS
+            PriceBasis(current.price_basis) if current else PriceBasis.NET
         )
         _set_rates(program, changes, basis=basis, now=now)
     if changes.policy:

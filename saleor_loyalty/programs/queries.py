@@ -35,7 +35,9 @@ class TermsIndex:
         return None
 
 
-def load_terms(*, channel_ids: Iterable[int] = (), program_ids: Iterable[int] = ()) -> TermsIndex:
+def load_terms(
+    *, channel_ids: Iterable[int] = (), program_ids: Iterable[int] = (), using: str = "default"
+) -> TermsIndex:
     """Load the terms of the programmes that ever served these channels or have these ids.
 
     Five queries, however many are asked for.
@@ -47,11 +49,13 @@ def load_terms(*, channel_ids: Iterable[int] = (), program_ids: Iterable[int] = 
             valid_from=row.valid_from,
             valid_until=row.valid_until,
         )
-        for row in ProgramChannel.objects.filter(channel_id__in=list(channel_ids))
+        for row in ProgramChannel.objects.using(using).filter(channel_id__in=list(channel_ids))
     )
     wanted = {service.program_id for service in services} | set(program_ids)
-    programs = Program.objects.filter(pk__in=wanted).prefetch_related(
-        "rates", "periods", "policies"
+    programs = (
+        Program.objects.using(using)
+        .filter(pk__in=wanted)
+        .prefetch_related("rates", "periods", "policies")
     )
     return TermsIndex(
         by_program={program.pk: terms_of(program) for program in programs}, services=services

@@ -2,26 +2,35 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from itertools import batched
 from typing import Any
 from uuid import UUID
 
-from django.db.models import CharField, Exists, OuterRef, Q, Sum, UUIDField
+from django.db.models import CharField, Exists, Max, OuterRef, Q, UUIDField
 from django.db.models.functions import Cast, Lower
 from saleor.account.models import User
-from saleor.order import OrderChargeStatus, OrderEvents, OrderOrigin, OrderStatus
-from saleor.order.models import Order, OrderEvent, OrderLine
-from saleor.payment import TransactionEventType, TransactionKind
-from saleor.payment.models import Payment, Transaction, TransactionEvent, TransactionItem
+from saleor.order import (
+    FulfillmentStatus,
+    OrderChargeStatus,
+    OrderEvents,
+    OrderOrigin,
+    OrderStatus,
+)
+from saleor.order.models import Fulfillment, Order, OrderEvent, OrderLine
 
 from saleor_loyalty.orders import facts
 from saleor_loyalty.orders.models import SettledOrder
 from saleor_loyalty.orders.rules import Outcome
 from saleor_loyalty.programs.queries import longest_guest_order_days
-from saleor_loyalty.shop.customers import Account, confirmed_accounts
+from saleor_loyalty.shop.customers import (
+    Account,
+    CustomerFacts,
+    confirmed_accounts,
+    customer_facts,
+)
+from saleor_loyalty.shop.money import Money, money_of
+from saleor_loyalty.shop.products import plain_metadata, product_facts
 
 NOT_A_SALE = (OrderStatus.DRAFT, OrderStatus.UNCONFIRMED, OrderStatus.EXPIRED)
 FULLY_CHARGED = (OrderChargeStatus.FULL, OrderChargeStatus.OVERCHARGED)
@@ -49,50 +58,65 @@ ORDER_FIELDS = (
     "user__first_name",
     "billing_address__first_name",
     "shipping_address__first_name",
+    "billing_address__country",
+    "shipping_address__country",
+    "shipping_price_net_amount",
+    "voucher_code",
 )
 
 
 def load_order_facts(order_ids: Sequence[str]) -> dict[str, facts.OrderFacts]:
     """Read the current facts of orders by id; ids that are none of Saleor's are left out.
 
-    At most eight queries, however many orders.
+    At most eighteen queries, however many orders.
     """
     pks = [pk for order_id in order_ids if (pk := _uuid_or_none(order_id)) is not None]
     rows = list(Order.objects.filter(pk__in=pks).values(*ORDER_FIELDS))
-    lines = _lines(pks)
-    money = _money(pks)
-    placed = _placed_from_draft([row["pk"] for row in rows if row["origin"] == OrderOrigin.DRAFT])
-    charged_back = _charged_back(pks)
     accounts = confirmed_accounts(
         emails={row["user_email"] for row in rows if row["user_id"] is None}
     )
+    accounts_by_order = {row["pk"]: _account(row, accounts) for row in rows}
+    customers = customer_facts(
+        {account.user_id for account in accounts_by_order.values() if account is not None}
+    )
+    lines = _lines(pks)
+    money = money_of(pks)
+    events = _moments(pks)
+    fulfilled = _fulfilled(pks)
     return {
         str(row["pk"]): _facts(
             row,
+            account=accounts_by_order[row["pk"]],
+            customers=customers,
             lines=lines[row["pk"]],
             money=money[row["pk"]],
-            placed_at=placed.get(row["pk"], row["created_at"]),
-            charged_back=charged_back[row["pk"]],
-            accounts=accounts,
+            moments=events[row["pk"]],
+            fulfilled_at=fulfilled.get(row["pk"]),
         )
         for row in rows
     }
 
 
+def _account(row: dict[str, Any], accounts: dict[str, Account]) -> Account | None:
+    if row["user_id"] is not None:
+        return Account(row["user_id"], row["user__date_joined"])
+    return accounts.get(row["user_email"].lower())
+
+
 def _facts(
     row: dict[str, Any],
     *,
+    account: Account | None,
+    customers: dict[int, CustomerFacts],
     lines: list[facts.OrderLine],
-    money: "Money",
-    charged_back: Decimal,
-    accounts: dict[str, Account],
-    placed_at: datetime,
+    money: Money,
+    moments: dict[str, datetime],
+    fulfilled_at: datetime | None,
 ) -> facts.OrderFacts:
-    account = (
-        Account(row["user_id"], row["user__date_joined"])
-        if row["user_id"] is not None
-        else accounts.get(row["user_email"].lower())
-    )
+    placed_at = row["created_at"]
+    if row["origin"] == OrderOrigin.DRAFT:  # `created_at` is the draft's
+        placed_at = moments.get(OrderEvents.PLACED_FROM_DRAFT, placed_at)
+    customer = customers[account.user_id] if account else CustomerFacts()
     return facts.OrderFacts(
         order_id=str(row["pk"]),
         number=str(row["number"]),
@@ -113,13 +137,21 @@ def _facts(
         ).strip(),
         language_code=row["language_code"],
         shipping=row["shipping_price_gross_amount"],
+        shipping_net=row["shipping_price_net_amount"],
         total=row["total_gross_amount"],
         is_fully_charged=row["charge_status"] in FULLY_CHARGED,
         # Saleor writes a transaction first and its order a moment later; the higher of the two
         # is no moment in which a paid order looks unpaid.
         charged=max(row["total_charged_amount"], money.charged) + money.pending,
         refunded=money.refunded,
-        charged_back=charged_back,
+        charged_back=money.charged_back,
+        paid_with_gift_cards=money.gift_cards,
+        paid_at=moments.get(OrderEvents.ORDER_FULLY_PAID),
+        fulfilled_at=fulfilled_at if row["status"] == OrderStatus.FULFILLED else None,
+        country=row["shipping_address__country"] or row["billing_address__country"] or "",
+        customer_group_ids=customer.group_ids,
+        voucher_code=row["voucher_code"] or "",
+        earlier_orders=customer.earlier_orders(row["created_at"]),
         lines=tuple(lines),
     )
 
@@ -134,7 +166,14 @@ def _state(status: str) -> facts.OrderState:
 
 def _lines(pks: Sequence[UUID]) -> dict[UUID, list[facts.OrderLine]]:
     found: dict[UUID, list[facts.OrderLine]] = defaultdict(list)
-    for line in OrderLine.objects.filter(order_id__in=pks).order_by("created_at", "pk"):
+    rows = list(
+        OrderLine.objects.filter(order_id__in=pks)
+        .select_related("variant")
+        .order_by("created_at", "pk")
+    )
+    products = product_facts({line.variant.product_id for line in rows if line.variant})
+    for line in rows:
+        product = products.get(line.variant.product_id) if line.variant else None
         found[line.order_id].append(
             facts.OrderLine(
                 name=line.translated_product_name or line.product_name,
@@ -142,8 +181,18 @@ def _lines(pks: Sequence[UUID]) -> dict[UUID, list[facts.OrderLine]]:
                 quantity=line.quantity,
                 net=line.total_price_net_amount,
                 gross=line.total_price_gross_amount,
+                full_net=max(line.undiscounted_total_price_net_amount, line.total_price_net_amount),
+                full_gross=max(
+                    line.undiscounted_total_price_gross_amount, line.total_price_gross_amount
+                ),
                 is_gift_card=line.is_gift_card,
                 is_gift=line.is_gift,
+                product_id=product.product_id if product else "",
+                product_type_id=product.product_type_id if product else "",
+                category_ids=product.category_ids if product else frozenset(),
+                collection_ids=product.collection_ids if product else frozenset(),
+                metadata=(product.metadata if product else ())
+                + plain_metadata(line.variant.metadata if line.variant else {}),
             )
         )
     return found
@@ -155,59 +204,21 @@ def _variant_name(line: OrderLine) -> str:
     return "" if name == line.product_variant_id else name
 
 
-@dataclass
-class Money:
-    """What is charged, what went back to a customer, and what is on its way but may still fail."""
-
-    charged: Decimal = Decimal(0)
-    refunded: Decimal = Decimal(0)
-    pending: Decimal = Decimal(0)
-
-
-def _money(pks: Sequence[UUID]) -> dict[UUID, Money]:
-    """Return the money of orders, by the Transaction API and by legacy payments.
-
-    Saleor takes a pending refund off what is charged at once; until it succeeds we do not.
-    """
-    found: dict[UUID, Money] = defaultdict(Money)
-    items = TransactionItem.objects.filter(order_id__in=pks).order_by()
-    for order_id, charged, refunded, pending in items.values_list("order_id").annotate(
-        Sum("charged_value"), Sum("refunded_value"), Sum("refund_pending_value")
-    ):
-        found[order_id].charged += charged
-        found[order_id].refunded += refunded
-        found[order_id].pending += pending
-    payments = Payment.objects.filter(order_id__in=pks).order_by()
-    for order_id, charged in payments.values_list("order_id").annotate(Sum("captured_amount")):
-        found[order_id].charged += charged
-    refunds = Transaction.objects.filter(
-        payment__order_id__in=pks, kind=TransactionKind.REFUND, is_success=True
-    ).order_by()
-    for order_id, refunded in refunds.values_list("payment__order_id").annotate(Sum("amount")):
-        found[order_id].refunded += refunded
+def _moments(pks: Sequence[UUID]) -> dict[UUID, dict[str, datetime]]:
+    """Return when orders were placed from a draft and when they were first paid in full."""
+    found: dict[UUID, dict[str, datetime]] = defaultdict(dict)
+    events = OrderEvent.objects.filter(
+        order_id__in=pks, type__in=(OrderEvents.PLACED_FROM_DRAFT, OrderEvents.ORDER_FULLY_PAID)
+    )
+    for order_id, kind, date in events.order_by("date").values_list("order_id", "type", "date"):
+        found[order_id].setdefault(kind, date)
     return found
 
 
-def _placed_from_draft(pks: Sequence[UUID]) -> dict[UUID, datetime]:
-    """Return when orders that began as drafts were placed; `created_at` is the draft's."""
-    if not pks:
-        return {}
-    events = OrderEvent.objects.filter(order_id__in=pks, type=OrderEvents.PLACED_FROM_DRAFT)
-    return dict(events.order_by("date").values_list("order_id", "date"))
-
-
-def _charged_back(pks: Sequence[UUID]) -> dict[UUID, Decimal]:
-    found: dict[UUID, Decimal] = defaultdict(Decimal)
-    events = TransactionEvent.objects.filter(
-        transaction__order_id__in=pks,
-        type=TransactionEventType.CHARGE_BACK,
-        include_in_calculations=True,
-    ).order_by()
-    for order_id, amount in events.values_list("transaction__order_id").annotate(
-        Sum("amount_value")
-    ):
-        found[order_id] += amount
-    return found
+def _fulfilled(pks: Sequence[UUID]) -> dict[UUID, datetime]:
+    """Return when the last goods of orders were sent."""
+    sent = Fulfillment.objects.filter(order_id__in=pks, status=FulfillmentStatus.FULFILLED)
+    return dict(sent.order_by().values_list("order_id").annotate(Max("created_at")))
 
 
 def _uuid_or_none(text: str) -> UUID | None:

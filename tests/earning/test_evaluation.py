@@ -209,7 +209,10 @@ def test_a_multiplier_of_zero_takes_items_out_of_earning():
     order = make_order(lines=(line("100", product_id="5"), line("30", product_id="6")))
     books = when("product", "6")
 
-    assert earn(a_rule(action="multiplier", factor="0", conditions=[books]), order=order).points == 1000
+    assert (
+        earn(a_rule(action="multiplier", factor="0", conditions=[books]), order=order).points
+        == 1000
+    )
 
 
 def test_of_the_best_rules_only_the_best_counts():

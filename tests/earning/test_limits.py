@@ -96,7 +96,7 @@ def test_an_edited_order_is_awarded_anew_within_the_same_budget(db):
 
 
 def test_a_budget_that_runs_out_is_told_in_the_breakdown_and_the_log(db, caplog):
-    program = make_program(policy={"budget_points": 1500, "budget_alert_percent": 60})
+    make_program(policy={"budget_points": 1500, "budget_alert_percent": 60})
     users = [make_user(f"{number}@example.com") for number in range(3)]
 
     with caplog.at_level(logging.WARNING):

@@ -158,9 +158,7 @@ def test_a_rule_is_switched_off_and_on_again(program):
 
     update_rule(rule_id=rule.pk, changes=RuleChanges(is_active=False), now=NOW)
     off = rules_of(program_ids=[program.pk], since=NOW + timedelta(seconds=1))
-    update_rule(
-        rule_id=rule.pk, changes=RuleChanges(is_active=True), now=NOW + timedelta(days=1)
-    )
+    update_rule(rule_id=rule.pk, changes=RuleChanges(is_active=True), now=NOW + timedelta(days=1))
     on = rules_of(program_ids=[program.pk], since=NOW + timedelta(days=2))
 
     assert off == {}

@@ -16,7 +16,7 @@ from saleor.plugins.models import PluginConfiguration
 from saleor.tests.utils import prepare_test_db_connections
 
 from saleor_loyalty.programs.operations import ProgramChanges, create_program
-from saleor_loyalty.programs.rules import RateInput
+from saleor_loyalty.programs.rules import PriceBasis, RateInput
 from saleor_loyalty.shop.permissions import LoyaltyPermissions
 from saleor_loyalty.shop.settings import PLUGIN_ID
 from tests.saleor.settings import PLUGINS
@@ -78,6 +78,7 @@ def program(plugin_on, channel_USD):
             name="Aurora Club",
             points_name="Stars",
             channel_ids=[channel_USD.pk],
+            price_basis=PriceBasis.GROSS,
             rates=[
                 RateInput(currency="USD", points_per_unit=Decimal(10), point_value=Decimal("0.01"))
             ],

@@ -11,6 +11,7 @@ from django.utils import timezone
 from saleor.account.models import User
 from saleor.graphql.core.utils import to_global_id_or_none
 
+from saleor_loyalty.adjustments.rules import AdjustmentReason
 from saleor_loyalty.emails.operations import queue_emails
 from saleor_loyalty.emails.rules import EmailKind, EmailRequest
 from saleor_loyalty.errors import LoyaltyError
@@ -40,7 +41,12 @@ def member(program, customer_user):
     """The customer, with 120 Stars given by hand."""
     member = member_of(program, customer_user)
     adjust_points(
-        member_id=member.pk, points=120, note="welcome", actor="user:1", now=timezone.now()
+        member_id=member.pk,
+        points=120,
+        reason=AdjustmentReason.GOODWILL,
+        note="welcome",
+        actor="user:1",
+        now=timezone.now(),
     )
     return member
 
@@ -80,7 +86,7 @@ def test_a_member_sees_their_status(user_api_client, member):
     assert loyalty["entries"]["totalCount"] == 1
     assert loyalty["entries"]["edges"][0]["node"] == {
         "points": 120,
-        "reason": "ADJUSTMENT",
+        "reason": "GOODWILL",
         "note": "welcome",
         "orderId": None,
         "orderNumber": None,
@@ -105,7 +111,14 @@ def test_switched_off_a_members_status_is_null(user_api_client, plugin_on):
 
 def test_the_history_pages_from_the_newest(user_api_client, member):
     for number in range(1, 6):
-        adjust_points(member_id=member.pk, points=number, note="x", actor="", now=timezone.now())
+        adjust_points(
+            member_id=member.pk,
+            points=number,
+            reason=AdjustmentReason.OTHER,
+            note="x",
+            actor="",
+            now=timezone.now(),
+        )
     page = """query($after: String) { me { loyalty { entries(first: 4, after: $after) {
         pageInfo { endCursor hasNextPage } edges { node { points } } } } } }"""
 
@@ -233,9 +246,9 @@ def test_a_guests_order_is_seen_by_the_member_it_was_credited_to(
 
 def test_two_adjustments_in_one_request_each_show_their_balance(loyalty_staff, member):
     document = """mutation($id: ID!) {
-      a: loyaltyPointsAdjust(input: {memberId: $id, points: 5, reason: "x"}) {
+      a: loyaltyPointsAdjust(input: {memberId: $id, points: 5, reason: OTHER, note: "x"}) {
         member { balance { availablePoints } } errors { code } }
-      b: loyaltyPointsAdjust(input: {memberId: $id, points: 7, reason: "y"}) {
+      b: loyaltyPointsAdjust(input: {memberId: $id, points: 7, reason: OTHER, note: "y"}) {
         member { balance { availablePoints } } errors { code } } }"""
 
     data = ask(loyalty_staff, document, {"id": global_id("LoyaltyMember", member.pk)})["data"]
@@ -484,7 +497,8 @@ def adjust(client, member, points, **values):
     variables = {
         "memberId": global_id("LoyaltyMember", member.pk),
         "points": points,
-        "reason": "parcel was late",
+        "reason": "CORRECTION",
+        "note": "parcel was late",
         **values,
     }
     return ask(client, ADJUST, {"input": variables})["data"]["loyaltyPointsAdjust"]
@@ -519,7 +533,7 @@ def test_an_app_is_named_as_the_actor(app_api_client, member, permission_manage_
         (-122, {}, "points", "INSUFFICIENT_POINTS"),
         (0, {}, "points", "INVALID"),
         (2_000_000_000, {}, "points", "INVALID"),
-        (5, {"reason": " "}, "reason", "INVALID"),
+        (5, {"note": " "}, "note", "INVALID"),
         (5, {"idempotencyKey": "used"}, "idempotencyKey", "IDEMPOTENCY_CONFLICT"),
         (5, {"memberId": "TG95YWx0eU1lbWJlcjo0MDQ="}, "memberId", "NOT_FOUND"),
         (5, {"memberId": "nonsense"}, "memberId", "GRAPHQL_ERROR"),
@@ -549,7 +563,33 @@ STAFF_QUERIES = {
     "loyaltyProgramUpdate": 'mutation { loyaltyProgramUpdate(id: "x", input: {}) {'
     " errors { code } } }",
     "loyaltyPointsAdjust": 'mutation { loyaltyPointsAdjust(input: {memberId: "x", points: 1,'
-    ' reason: "x"}) { errors { code } } }',
+    ' reason: OTHER, note: "x"}) { errors { code } } }',
+    "loyaltyEarningRules": '{ loyaltyEarningRules(program: "TG95YWx0eVByb2dyYW06MQ==") { id } }',
+    "loyaltyAdjustments": "{ loyaltyAdjustments(first: 1) { edges { node { id } } } }",
+    "loyaltyAdjustmentApprove": 'mutation { loyaltyAdjustmentApprove(id: "x") { errors { code } } }',
+    "loyaltyAdjustmentReject": 'mutation { loyaltyAdjustmentReject(id: "x") { errors { code } } }',
+    "loyaltyPointsRelease": 'mutation { loyaltyPointsRelease(memberId: "x") { errors { code } } }',
+    "loyaltyDebtForgive": 'mutation { loyaltyDebtForgive(memberId: "x", note: "x") {'
+    " errors { code } } }",
+    "loyaltyActivityReport": 'mutation { loyaltyActivityReport(memberId: "x", name: "review",'
+    ' key: "1") { errors { code } } }',
+    "loyaltyMembersMerge": 'mutation { loyaltyMembersMerge(memberId: "x", intoId: "y") {'
+    " errors { code } } }",
+    "loyaltyEarningRuleCreate": 'mutation { loyaltyEarningRuleCreate(program: "x", input: {}) {'
+    " errors { code } } }",
+    "loyaltyEarningRuleUpdate": 'mutation { loyaltyEarningRuleUpdate(id: "x", input: {}) {'
+    " errors { code } } }",
+    "loyaltyEarningRuleDelete": 'mutation { loyaltyEarningRuleDelete(id: "x") {'
+    " errors { code } } }",
+    "loyaltyEarningRulePreview": 'mutation { loyaltyEarningRulePreview(program: "x", order: "y",'
+    " input: {}) { errors { code } } }",
+}
+
+OPEN_TO_ALL = {
+    "loyaltyProgram": '{ loyaltyProgram(channel: "main") { id } }',
+    "loyaltyJoin": 'mutation { loyaltyJoin(channel: "main") { errors { code } } }',
+    "loyaltyBirthdayUpdate": 'mutation { loyaltyBirthdayUpdate(channel: "main") {'
+    " errors { code } } }",
 }
 
 
@@ -567,29 +607,25 @@ def test_staff_fields_need_our_permission(field, who, request, program):
 
 
 @pytest.mark.usefixtures("program")
-def test_joining_needs_a_customer(api_client, app_api_client):
+@pytest.mark.parametrize("field", ["loyaltyJoin", "loyaltyBirthdayUpdate"])
+def test_joining_and_birthdays_need_a_customer(field, api_client, app_api_client):
     for client in (api_client, app_api_client):
-        answer = ask(client, JOIN, {"channel": "main"})
+        answer = ask(client, OPEN_TO_ALL[field])
         assert answer["errors"][0]["extensions"]["exception"]["code"] == "PermissionDenied"
 
 
 def test_the_permission_test_knows_every_field_of_ours():
     from tests.saleor.test_schema import OUR_FIELDS
 
-    open_to_all = {"loyaltyProgram", "loyaltyJoin"}
     assert set(OUR_FIELDS["Query"]) | set(OUR_FIELDS["Mutation"]) == (
-        set(STAFF_QUERIES) | open_to_all
+        set(STAFF_QUERIES) | set(OPEN_TO_ALL)
     )
 
 
-@pytest.mark.parametrize("field", [*STAFF_QUERIES, "loyaltyProgram", "loyaltyJoin"])
+@pytest.mark.parametrize("field", [*STAFF_QUERIES, *OPEN_TO_ALL])
 @pytest.mark.usefixtures("plugin_off")
 def test_switched_off_queries_are_null_and_mutations_say_so(superuser_api_client, field):
-    document = {
-        **STAFF_QUERIES,
-        "loyaltyProgram": '{ loyaltyProgram(channel: "main") { id } }',
-        "loyaltyJoin": 'mutation { loyaltyJoin(channel: "main") { errors { code } } }',
-    }[field]
+    document = (STAFF_QUERIES | OPEN_TO_ALL)[field]
 
     answer = ask(superuser_api_client, document)
 

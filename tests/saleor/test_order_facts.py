@@ -206,4 +206,4 @@ def test_facts_take_as_many_queries_for_5_orders_as_for_1(order_generator):
             load_order_facts([str(order.pk) for order in batch])
         counts.append(len(captured))
 
-    assert counts == [7, 7]
+    assert counts == [10, 10]
