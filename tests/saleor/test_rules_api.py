@@ -1,6 +1,8 @@
 """Earning rules on the API, and what checkouts, products and orders show of them."""
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from saleor.graphql.core.utils import to_global_id_or_none
 from saleor.product.models import Collection, CollectionProduct
@@ -195,22 +197,19 @@ def test_a_product_shows_what_one_piece_earns_without_bonuses_for_orders(
 
 
 def test_products_take_as_many_queries_for_3_as_for_1(
-    api_client, program, product_list, channel_USD, django_assert_max_num_queries
+    api_client, program, product_list, channel_USD
 ):
-    from django.db import connection
-    from django.test.utils import CaptureQueriesContext
-
     document = """query($first: Int!) { productVariants(first: $first, channel: "main") {
       edges { node { loyaltyPoints(channel: "main") { points } } } } }"""
 
     counts = []
-    for first in (1, 3):
+    for first in (1, 1, 3):  # the first one warms Saleor's caches up
         with CaptureQueriesContext(connection) as captured:
             answer = ask(api_client, document, {"first": first})
         assert len(answer["data"]["productVariants"]["edges"]) == first
         counts.append(len(captured))
 
-    assert counts[0] == counts[1]
+    assert counts[1] == counts[2]
 
 
 def test_without_a_programme_products_show_nothing(api_client, plugin_on, variant):
