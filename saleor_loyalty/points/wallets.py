@@ -137,8 +137,9 @@ class Wallet:
     def expiry_order(self, lot: LotState) -> tuple[float, int]:
         """Return a sort key: soonest-expiring first, never last, the older lot before a newer."""
         moment = lot.expires_at
-        if lot.terms.inactivity_months is not None and self.last_activity_at is not None:
-            on = add_months(self.last_activity_at.date(), lot.terms.inactivity_months)
+        if lot.terms.inactivity_months is not None:
+            active_at = max(self.last_activity_at or lot.earned_at, lot.earned_at)
+            on = add_months(active_at.date(), lot.terms.inactivity_months)
             moment = end_of_day(on, time_zone="UTC")  # for the order, the zone does not matter
         return (moment.timestamp() if moment else float("inf"), lot.id)
 
