@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 
 from saleor_loyalty.adjustments.models import Adjustment
 from saleor_loyalty.earning.models import EarningGrant
@@ -47,7 +48,7 @@ def merge_members(*, member_id: int, into_id: int, actor: str, now: datetime) ->
     member.merged_into = into
     member.merged_at = now
     member.merged_by = actor
-    member.save()
+    member.save(update_fields=["merged_into", "merged_at", "merged_by"])
     Member.objects.filter(merged_into=member).update(merged_into=into)
     _take_over(member, into)
     move_points(member, into, actor=actor, now=now)
@@ -70,13 +71,17 @@ def _check(member: Member, into: Member) -> None:
 
 def _take_over(member: Member, into: Member) -> None:
     """Let the other member answer for the orders and limits of a merged one."""
-    SettledOrder.objects.filter(member=member).update(member=into)
-    EarningGrant.objects.filter(member=member).update(member=into)
+    _take_over_orders(member, into)
     Adjustment.objects.filter(member=member, status="waiting").update(member=into)
     if into.born_on is None and member.born_on is not None:
         into.born_on = member.born_on
     into.joined_at = min(into.joined_at, member.joined_at)
-    into.save()
+    into.save(update_fields=["born_on", "joined_at"])
+
+
+def _take_over_orders(member: Member, into: Member) -> None:
+    SettledOrder.objects.filter(member=member).update(member=into)
+    EarningGrant.objects.filter(member=member).update(member=into)
 
 
 @transaction.atomic
@@ -143,10 +148,20 @@ def move_points(member: Member, into: Member, *, actor: str, now: datetime) -> i
 
 
 def move_late_points(*, now: datetime) -> int:
-    """Move what merged members got since, as when a spend of theirs was undone; return lots."""
-    late = Member.objects.filter(merged_into__isnull=False, balance__available__gt=0)
-    return sum(
-        move_points(member, member.merged_into, actor="", now=now)
-        for member in late.select_related("merged_into")
-        if member.merged_into is not None
+    """Move what merged members got since, as when a spend of theirs was undone; return lots.
+
+    Also what they came to owe, and orders that were settled for them while they were merged.
+    """
+    late = Member.objects.filter(
+        Q(balance__available__gt=0)
+        | Q(balance__pending__gt=0)
+        | Q(balance__debt__gt=0)
+        | Q(pk__in=SettledOrder.objects.filter(member__merged_into__isnull=False).values("member")),
+        merged_into__isnull=False,
     )
+    moved = 0
+    for member in late.select_related("merged_into"):
+        if member.merged_into is not None:
+            moved += move_points(member, member.merged_into, actor="", now=now)
+            _take_over_orders(member, member.merged_into)
+    return moved

@@ -147,8 +147,11 @@ def _expiring(lots: list[Lot], balance: Balance, *, time_zone: str) -> list[Loya
         expires_at = lot.expires_at
         if lot.inactivity_months is not None:
             expires_at = lapses_at(
-                balance.last_activity_at or lot.earned_at,
+                last_activity_at=balance.last_activity_at,
+                earned_at=lot.earned_at,
+                usable_at=lot.matures_at,
                 months=lot.inactivity_months,
+                notice_days=lot.notice_days,
                 time_zone=time_zone,
             )
         if lot.available and expires_at is not None:

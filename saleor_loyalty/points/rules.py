@@ -1,7 +1,7 @@
 """The words of the ledger, in pure Python: buckets, reasons, lots' terms, purses, legs."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from saleor_loyalty.errors import LoyaltyError
@@ -138,7 +138,22 @@ def order_points(*, source: Bucket, target: Bucket, points: int) -> int:
     return -points if target is Bucket.REVOKED else 0
 
 
-def lapses_at(last_activity_at: datetime, *, months: int, time_zone: str) -> datetime:
-    """Return the instant at which points expire that wait for activity: the end of a local day."""
-    on = add_months(local_date(last_activity_at, time_zone=time_zone), months)
-    return end_of_day(on, time_zone=time_zone)
+def lapses_at(
+    *,
+    last_activity_at: datetime | None,
+    earned_at: datetime,
+    usable_at: datetime | None,
+    months: int,
+    notice_days: int,
+    time_zone: str,
+) -> datetime:
+    """Return the instant at which points expire that wait for activity.
+
+    The end of the local day so many months after the member last did something, earning them
+    included; and not before the notice has passed since they could be used. The sweep says the
+    same in SQL.
+    """
+    active_at = max(last_activity_at or earned_at, earned_at)
+    on = add_months(local_date(active_at, time_zone=time_zone), months)
+    noticed_at = (usable_at or earned_at) + timedelta(days=notice_days)
+    return max(end_of_day(on, time_zone=time_zone), noticed_at)

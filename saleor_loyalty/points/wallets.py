@@ -137,9 +137,14 @@ class Wallet:
     def expiry_order(self, lot: LotState) -> tuple[float, int]:
         """Return a sort key: soonest-expiring first, never last, the older lot before a newer."""
         moment = lot.expires_at
-        if lot.terms.inactivity_months is not None and self.last_activity_at is not None:
-            moment = lapses_at(  # for the order, the zone does not matter
-                self.last_activity_at, months=lot.terms.inactivity_months, time_zone="UTC"
+        if lot.terms.inactivity_months is not None:
+            moment = lapses_at(
+                last_activity_at=self.last_activity_at,
+                earned_at=lot.earned_at,
+                usable_at=lot.matures_at,
+                months=lot.terms.inactivity_months,
+                notice_days=lot.terms.notice_days,
+                time_zone="UTC",  # for the order, the zone does not matter
             )
         return (moment.timestamp() if moment else float("inf"), lot.id)
 
