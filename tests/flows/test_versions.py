@@ -46,9 +46,7 @@ def test_a_refund_uses_the_rule_of_the_orders_time_not_todays(ada):
     rule = add(program)
     settle(facts=[make_order(user_id=ada.pk)], now=NOW)
 
-    update_rule(
-        rule_id=rule.pk, changes=RuleChanges(definition=a_definition(factor="5")), now=NOW
-    )
+    update_rule(rule_id=rule.pk, changes=RuleChanges(definition=a_definition(factor="5")), now=NOW)
     settle(facts=[make_order(user_id=ada.pk, **refunded("55"))], now=NOW + timedelta(days=1))
 
     assert purse() == Purse(available=1000)

@@ -145,7 +145,7 @@ def test_all_rates_can_be_set_again_after_none_was_open(db):
 
     update_program(program_id=program.pk, changes=ProgramChanges(rates=[rate("EUR")]), now=NOW)
 
-    assert program.rates.get().price_basis == "gross"
+    assert program.rates.get().price_basis == "net"
 
 
 def test_an_unknown_programme_is_refused(db):
