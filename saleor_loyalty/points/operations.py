@@ -38,8 +38,10 @@ def post(*, postings: Sequence[Posting], now: datetime) -> Posted:
         InsufficientPoints, PointsInvalid and others: see the postings.
 
     """
-    lock_members(member_ids={posting.member_id for posting in postings})
-    written, new_ids = _written_and_new_ids(postings)
+    member_ids = {posting.member_id for posting in postings}
+    lock_members(member_ids=member_ids)
+    found = _read(postings)
+    written, new_ids = found.fingerprints, found.new_ids
     fresh: list[tuple[Posting, str]] = []
     for posting in postings:
         identity = (posting.program_id, posting.key)
@@ -49,7 +51,9 @@ def post(*, postings: Sequence[Posting], now: datetime) -> Posted:
             fresh.append((posting, fingerprint))
         elif written[identity] != fingerprint:
             raise IdempotencyConflict(field="idempotency_key", key=posting.key)
-    wallets = _load_wallets(postings, fresh=[posting for posting, _ in fresh])
+    wallets = _load_wallets(
+        found.balances, member_ids=member_ids, fresh=[posting for posting, _ in fresh]
+    )
     rows: list[EntryRow] = []
     for posting, fingerprint in fresh:
         wallet = wallets[posting.member_id]
@@ -68,8 +72,12 @@ def post(*, postings: Sequence[Posting], now: datetime) -> Posted:
 
 def lock_members(*, member_ids: set[int]) -> None:
     """Lock members in order of their ids, until the end of the transaction."""
-    locked = Member.objects.select_for_update(no_key=True).filter(pk__in=member_ids)
-    list(locked.order_by("pk").values_list("pk", flat=True))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT id FROM {Member._meta.db_table} WHERE id = ANY(%s)"
+            " ORDER BY id FOR NO KEY UPDATE",
+            [list(member_ids)],
+        )
 
 
 @transaction.atomic
@@ -86,40 +94,59 @@ def schedule_maturity(*, matures_at: Mapping[str, datetime]) -> None:
         )
 
 
-def _written_and_new_ids(
-    postings: Sequence[Posting],
-) -> tuple[dict[tuple[int, str], str], list[int]]:
-    """Return what is written under the postings' keys, and ids for their lots and holds."""
-    wanted = sum(posting.new_rows() for posting in postings)
+# Of the postings' members: balances; of their keys: fingerprints that are written; and new ids
+# for lots and holds. All in one statement, because a single award is mostly round trips.
+READ = f"""
+SELECT 'balance', member_id, pending, available, held, debt, last_activity_at, NULL
+FROM {Balance._meta.db_table} WHERE member_id = ANY(%(members)s)
+UNION ALL
+SELECT entry.idempotency_key, entry.program_id, NULL, NULL, NULL, NULL, NULL, entry.fingerprint
+FROM unnest(%(programs)s::bigint[], %(keys)s::text[]) AS asked (program_id, idempotency_key)
+JOIN {Entry._meta.db_table} AS entry USING (program_id, idempotency_key)
+WHERE entry.leg = 0
+UNION ALL
+SELECT 'id', nextval(pg_get_serial_sequence('{Lot._meta.db_table}', 'id')),
+  NULL, NULL, NULL, NULL, NULL, NULL
+FROM generate_series(1, %(wanted)s)
+"""
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What is there before postings are carried out. `new_ids` are in falling order."""
+
+    balances: dict[int, Balance]
+    fingerprints: dict[tuple[int, str], str]
+    new_ids: list[int]
+
+
+def _read(postings: Sequence[Posting]) -> _Found:
     identities = {(posting.program_id, posting.key) for posting in postings}
     with connection.cursor() as cursor:
         cursor.execute(
-            f"""
-            SELECT entry.program_id, entry.idempotency_key, entry.fingerprint
-            FROM {Entry._meta.db_table} AS entry
-            JOIN unnest(%s::bigint[], %s::text[]) AS asked (program_id, idempotency_key)
-              USING (program_id, idempotency_key)
-            WHERE entry.leg = 0
-            UNION ALL
-            SELECT nextval(pg_get_serial_sequence(%s, 'id')), NULL, NULL
-            FROM generate_series(1, %s)
-            """,
-            [
-                [program_id for program_id, _ in identities],
-                [key for _, key in identities],
-                Lot._meta.db_table,
-                wanted,
-            ],
+            READ,
+            {
+                "members": list({posting.member_id for posting in postings}),
+                "programs": [program_id for program_id, _ in identities],
+                "keys": [key for _, key in identities],
+                "wanted": sum(posting.new_rows() for posting in postings),
+            },
         )
         rows = cursor.fetchall()
-    written = {(program_id, key): fingerprint for program_id, key, fingerprint in rows if key}
-    new_ids = sorted((number for number, key, _ in rows if key is None), reverse=True)
-    return written, new_ids
+    balances, fingerprints, new_ids = {}, {}, []
+    for kind, number, *amounts, last_activity_at, fingerprint in rows:
+        if fingerprint is not None:
+            fingerprints[number, kind] = fingerprint
+        elif kind == "id":
+            new_ids.append(number)
+        else:
+            balances[number] = Balance(number, *amounts, last_activity_at)
+    return _Found(balances, fingerprints, sorted(new_ids, reverse=True))
 
 
-def _load_wallets(postings: Sequence[Posting], *, fresh: Sequence[Posting]) -> dict[int, Wallet]:
-    member_ids = {posting.member_id for posting in postings}
-    balances = Balance.objects.in_bulk(member_ids)
+def _load_wallets(
+    balances: Mapping[int, Balance], *, member_ids: set[int], fresh: Sequence[Posting]
+) -> dict[int, Wallet]:
     holds = hold_states(
         keys={(posting.program_id, key) for posting in fresh for key in posting.hold_keys}
     )
