@@ -163,6 +163,7 @@ def set_up_program(shop: Shop) -> Dict[str, Any]:
                 "pointsName": "Stars",
                 "timeZone": "America/Los_Angeles",
                 "channels": [served["id"]],
+                "priceBasis": "GROSS",
                 "rates": [
                     {
                         "currency": served["currencyCode"],
