@@ -79,13 +79,11 @@ def test_what_the_checkout_promises_by_rules_the_order_earns_and_a_refund_keeps_
 
     checkout = journey.fill_checkout(shop, address=address, token=token)
     promised = shop.ask(CHECKOUT, {"id": checkout["id"]}, token)["checkout"]["loyalty"]
-    base = int(
-        (Decimal(str(checkout["subtotalPrice"]["gross"]["amount"])) * 10).to_integral_value(
-            ROUND_FLOOR
-        )
-    )
-    assert promised["pointsToEarn"] == 2 * base + 500
-    assert [part["points"] for part in promised["breakdown"]["parts"]] == [base, base, 500]
+    subtotal = Decimal(str(checkout["subtotalPrice"]["gross"]["amount"]))
+    base, doubled = (int((subtotal * rate).to_integral_value(ROUND_FLOOR)) for rate in (10, 20))
+    assert promised["pointsToEarn"] == doubled + 500
+    parts = [part["points"] for part in promised["breakdown"]["parts"]]
+    assert parts == [base, doubled - base, 500]
     transaction = journey.pay(shop, checkout)
     order = journey.complete(shop, checkout, token=token)
     until(lambda: journey.balance_of(shop, token) == promised["pointsToEarn"])
