@@ -19,20 +19,19 @@ UNCLAIMED = Member.objects.filter(user=None, merged_into=None).exclude(email="")
 
 
 def confirmed_accounts() -> str:
-    """Return a query for (id, email) of the accounts that may be given points, lower case.
+    """Return a query for (id, email) of the accounts that may be given points, in lower case.
 
     An account that is not confirmed may be a stranger's who typed somebody else's address, and
-    gets nothing. Plain Django has no such field: there being active is all there is to know. An
-    address that several accounts have, in another case each, is nobody's.
+    gets nothing. Plain Django has no such field: being active is all there is to know. An address
+    that several accounts have, each in another case, is nobody's: whoever joins this must count.
     """
     user = get_user_model()
     is_confirmed = ""
     if any(field.name == "is_confirmed" for field in user._meta.get_fields()):
         is_confirmed = "AND is_confirmed"
     return f"""
-    SELECT min(id) AS id, lower(email) AS email FROM {user._meta.db_table}
-    WHERE is_active AND email <> '' {is_confirmed}
-    GROUP BY lower(email) HAVING count(*) = 1
+    SELECT id, lower(email) AS email FROM {user._meta.db_table}
+    WHERE is_active {is_confirmed} AND email <> ''
     """
 
 
@@ -53,11 +52,11 @@ def _claimable() -> Iterator[dict[int, int]]:
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
-            SELECT member.id, account.id
+            SELECT member.id, min(account.id)
             FROM {Member._meta.db_table} AS member
             JOIN ({confirmed_accounts()}) AS account ON account.email = member.email
             WHERE member.user_id IS NULL AND member.merged_into_id IS NULL AND member.email <> ''
-            ORDER BY member.id
+            GROUP BY member.id HAVING count(*) = 1 ORDER BY member.id
             """
         )
         found = cursor.fetchall()

@@ -42,7 +42,11 @@ def export_balances(
     program = Program.objects.filter(pk=program_id).first()
     if program is None:
         raise ProgramNotFound(field="program")
-    values: dict[str, int | str] = {"program": program.pk, "zone": program.time_zone, "name": program.name}
+    values: dict[str, int | str] = {
+        "program": program.pk,
+        "zone": program.time_zone,
+        "name": program.name,
+    }
     statement = {
         ExportKind.LOTS: _lots,
         ExportKind.MEMBERS: _members,
@@ -65,8 +69,8 @@ def export_balances(
 
 
 def _text(expression: str) -> str:
-    """Return SQL for a text with a quote before it where it begins like a formula."""
-    return rf"regexp_replace({expression}, '^(''*[=+@\t\r-])', '''\1')"
+    """Return SQL for a text, with a quote before it where it begins like a formula."""
+    return rf"nullif(regexp_replace({expression}, '^(''*[=+@\t\r-])', '''\1'), '')"
 
 
 def _instant(expression: str) -> str:
@@ -94,7 +98,7 @@ def _lots() -> str:
         {_date("lot.earned_at")} AS earned_on,
         CASE WHEN lot.expires_at IS NOT NULL
             THEN {_date("(lot.expires_at - interval '1 microsecond')")}
-          WHEN lot.inactivity_months IS NULL THEN 'never' ELSE '' END AS expires_on,
+          WHEN lot.inactivity_months IS NULL THEN 'never' END AS expires_on,
         {_text("%(name)s::text")} AS source, part.state
       FROM {Lot._meta.db_table} AS lot
       JOIN {Member._meta.db_table} AS member ON member.id = lot.member_id
@@ -104,7 +108,7 @@ def _lots() -> str:
       ) AS part (state, points)
       WHERE lot.program_id = %(program)s AND part.points > 0
       GROUP BY 1, 2, 3, 5, 6, 7, 8
-    ) AS held ORDER BY id, earned_on, expires_on, state
+    ) AS held ORDER BY id, earned_on, expires_on NULLS FIRST, state
     """
 
 

@@ -3,33 +3,22 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from django.db import connection, transaction
-from django.db.backends.utils import CursorWrapper
 
 from saleor_loyalty.errors import LoyaltyError
-from saleor_loyalty.flows import import_staging as sql
+from saleor_loyalty.flows import import_sql as sql
+from saleor_loyalty.flows.import_staging import OnProgress, Staging, write
 from saleor_loyalty.flows.opening_rows import DateLimits, LineError, OpeningFile, OpeningRow
-from saleor_loyalty.flows.order_lots import expiring
-from saleor_loyalty.points.operations import lock_members, post
-from saleor_loyalty.points.postings import Award
-from saleor_loyalty.points.rules import LotTerms, Reason
-from saleor_loyalty.programs.calendar import end_of_day, local_date, start_of_day
+from saleor_loyalty.programs.calendar import local_date
 from saleor_loyalty.programs.operations import ProgramNotFound
-from saleor_loyalty.programs.policies.rules import Policy
 from saleor_loyalty.programs.queries import load_terms
-from saleor_loyalty.programs.rules import ProgramTerms
 
 READ_CHUNK = 10_000
-WRITE_CHUNK = 50_000
-LOCK_CHUNK = 20_000
-POSTINGS_A_CALL = 500
 NEVER = "never"
 BY_INACTIVITY = "by inactivity"
 
-# What is being done, how much of it is done, and how much there is (bytes, rows, or steps).
-OnProgress = Callable[[str, int, int], None]
 OnError = Callable[[LineError], None]
 
 
@@ -105,24 +94,15 @@ def import_balances(
             if report.bad_rows and not skips_bad:
                 raise ImportRefused(errors=report.bad_rows, rows=report.rows)
             members = report.members_by_account + report.members_new
-            work.write(rows=report.new_rows, members=members)
+            write(work, rows=report.new_rows, members=members)
     return report
 
 
 @dataclass(kw_only=True)
-class _Import:
-    cursor: CursorWrapper
-    terms: ProgramTerms
-    policy: Policy
-    now: datetime
+class _Import(Staging):
     on_error: OnError
-    on_progress: OnProgress
     rows: int = 0
     unread: int = 0
-
-    def _run(self, statement: str, **values: Any) -> None:
-        given = {"program": self.terms.program_id, "now": self.now, **values}
-        self.cursor.execute(statement, given)
 
     def wait_for_others(self) -> None:
         self.cursor.execute(
@@ -136,8 +116,9 @@ class _Import:
         today = local_date(self.now, time_zone=self.terms.time_zone)
         notice = timedelta(days=self.policy.longest_notice_days)
         opening = OpeningFile(file, limits=DateLimits(today=today, earliest_expiry=today + notice))
-        self._run(sql.DROP)
-        self._run(sql.CREATE)
+        self.run(sql.SET_UP)
+        self.run(sql.DROP)
+        self.run(sql.CREATE)
         with self.cursor.copy(sql.COPY_ROWS) as copy:
             for found in opening.rows():
                 self.rows += 1
@@ -150,26 +131,26 @@ class _Import:
                 if self.rows % READ_CHUNK == 0:
                     self.on_progress("reading", opening.bytes_read, size)
         self.on_progress("reading", size, size)
-        self._run("ANALYZE loyalty_import_row")
+        self.run("ANALYZE loyalty_import_row")
 
     def check(self, *, allows_twice: bool) -> None:
         """Find what is wrong between lines and with members, and what is new."""
         self._step("comparing the lines", 0)
-        self._run(sql.KEYED)
-        self._run("ANALYZE loyalty_import_keyed")
+        self.run(sql.KEYED)
+        self.run("ANALYZE loyalty_import_keyed")
         if not allows_twice:
-            self._run(sql.BAD_TWICE)
-        self._run(sql.BAD_ADDRESSES)
+            self.run(sql.BAD_TWICE)
+        self.run(sql.BAD_ADDRESSES)
         self._step("looking for lines that were imported before", 1)
-        self._run(sql.FRESH)
-        self._run("ANALYZE loyalty_import_fresh")
+        self.run(sql.FRESH)
+        self.run("ANALYZE loyalty_import_fresh")
         self._step("looking for the members", 2)
-        self._run(sql.match_people())
-        self._run(sql.BAD_PEOPLE)
-        self._run(sql.DROP_BAD_PEOPLE)
-        self._run("ANALYZE loyalty_import_person")
+        self.run(sql.match_people())
+        self.run(sql.BAD_PEOPLE)
+        self.run(sql.DROP_BAD_PEOPLE)
+        self.run("ANALYZE loyalty_import_person")
         self._step("checked", 3)
-        self._run(sql.BAD_LINES)
+        self.run(sql.BAD_LINES)
         while lines := self.cursor.fetchmany(READ_CHUNK):
             for line in lines:
                 self.on_error(LineError(*line))
@@ -178,9 +159,9 @@ class _Import:
         self.on_progress(what, number, 3)
 
     def report(self) -> ImportReport:
-        self._run(sql.COUNT_ROWS)
+        self.run(sql.COUNT_ROWS)
         bad, new, points = self.cursor.fetchone()
-        self._run(sql.COUNT_PEOPLE)
+        self.run(sql.COUNT_PEOPLE)
         known, by_account, unknown = self.cursor.fetchone()
         return ImportReport(
             rows=self.rows,
@@ -196,7 +177,7 @@ class _Import:
 
     def _points_by_expiry(self) -> dict[str, int]:
         """Return the points that expire in each year, or in no year that is known yet."""
-        self._run(sql.POINTS_BY_DATE)
+        self.run(sql.POINTS_BY_DATE)
         found: dict[str, int] = {}
         for is_never, expires_on, earned_on, points in self.cursor.fetchall():
             label = NEVER if is_never else self._year(expires_on, earned_on)
@@ -207,105 +188,11 @@ class _Import:
         if expires_on is not None:
             return str(expires_on.year)
         assert earned_on is not None
-        until = self._terms_of(earned_on)
+        until = self.terms_of(earned_on)
         if until.expires_at is None:
             return BY_INACTIVITY if until.inactivity_months else NEVER
         last = until.expires_at - timedelta(microseconds=1)
         return str(local_date(last, time_zone=self.terms.time_zone).year)
-
-    def _terms_of(self, earned_on: date) -> LotTerms:
-        return expiring(
-            self.policy,
-            earned_at=start_of_day(earned_on, time_zone=self.terms.time_zone),
-            now=self.now,
-            time_zone=self.terms.time_zone,
-        )
-
-    def write(self, *, rows: int, members: int) -> None:
-        """Write members, lots, entries and balances."""
-        if not rows:
-            return
-        self._write_days()
-        self._write_members(wanted=members)
-        self._run(sql.READY, inactivity_months=self.policy.inactivity_months)
-        self._run("ANALYZE loyalty_import_ready")
-        for after in range(0, rows, WRITE_CHUNK):
-            self.on_progress("writing", after, rows)
-            chunk = {"after": after, "upto": after + WRITE_CHUNK}
-            self._run(sql.WRITE, **chunk, notice_days=self.policy.longest_notice_days)
-            self._repay_debts(chunk)
-            self.cursor.execute(sql.CHECK_KEYS)
-        self.on_progress("writing", rows, rows)
-
-    def _write_days(self) -> None:
-        """Work out in Python, as everywhere, when each day of the file begins and ends."""
-        self._run(sql.DAYS)
-        days = [day for (day,) in self.cursor.fetchall()]
-        zone = self.terms.time_zone
-        with self.cursor.copy("COPY loyalty_import_day FROM STDIN") as copy:
-            for day in days:
-                bounds = (start_of_day(day, time_zone=zone), end_of_day(day, time_zone=zone))
-                copy.write_row((day, *bounds, self._terms_of(day).expires_at))
-
-    def _write_members(self, *, wanted: int) -> None:
-        """Make new members; lock those that were there, in order of their ids."""
-        self.on_progress("writing members", 0, 1)
-        self._lock_known()
-        self._run(sql.NEW_MEMBERS)
-        made = self.cursor.rowcount
-        if made:
-            self._run("DROP TABLE loyalty_import_person")
-            self._run(sql.match_people())
-            self._run("ANALYZE loyalty_import_person")
-        if made != wanted:  # somebody joined at this very moment
-            self._lock_known()
-        self._run(sql.NAME_MEMBERS)
-        self.on_progress("writing members", 1, 1)
-
-    def _lock_known(self) -> None:
-        after = 0
-        while True:
-            self._run(sql.KNOWN_MEMBERS, after=after, limit=LOCK_CHUNK)
-            known = [pk for (pk,) in self.cursor.fetchall()]
-            if not known:
-                return
-            lock_members(member_ids=set(known))
-            after = known[-1]
-
-    def _repay_debts(self, chunk: dict[str, int]) -> None:
-        """Post, as any award, what goes to members in debt: few, so it may take longer."""
-        self._run(sql.IN_DEBT, **chunk)
-        rows = self.cursor.fetchall()
-        for start in range(0, len(rows), POSTINGS_A_CALL):
-            some = rows[start : start + POSTINGS_A_CALL]
-            post(postings=[self._award(*row) for row in some], now=self.now)
-            alive = [row[0] for row in some if row[-1] is not None]
-            self._run(sql.KEEP_ALIVE, members=alive)
-
-    def _award(
-        self,
-        member_id: int,
-        key: str,
-        points: int,
-        source: str,
-        earned_at: datetime,
-        expires_at: datetime | None,
-        inactivity_months: int | None,
-    ) -> Award:
-        return Award(
-            program_id=self.terms.program_id,
-            member_id=member_id,
-            key=key,
-            reason=Reason.OPENING_BALANCE,
-            effective_at=earned_at,
-            details={"source": source} if source else {},
-            points=points,
-            lot=LotTerms(
-                expires_at=expires_at,
-                inactivity_months=inactivity_months,
-                notice_days=self.policy.longest_notice_days,
-            ),
-        )
 
 
 def _size(file: BinaryIO) -> int:

@@ -5,10 +5,11 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db.models import F, Q, Sum
 
-from saleor_loyalty.flows import import_balances as module
+from saleor_loyalty.flows import import_staging
 from saleor_loyalty.flows.import_balances import ImportRefused, ImportReport, import_balances
 from saleor_loyalty.flows.merge_members import merge_members
 from saleor_loyalty.flows.opening_rows import FileUnreadable
+from saleor_loyalty.management.progress import Progress
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.points.models import Balance, Entry, Lot
 from saleor_loyalty.points.operations import post
@@ -244,7 +245,11 @@ def test_the_usual_forms_of_csv_are_read(program, content):
 @pytest.mark.parametrize(
     ("content", "line", "word"),
     [
-        (b"email,points,earned_on\na@example.com,5,2025-03-01\nj\xf6rg@x.de,1,2025-03-01", 3, "UTF"),
+        (
+            b"email,points,earned_on\na@example.com,5,2025-03-01\nj\xf6rg@x.de,1,2025-03-01",
+            3,
+            "UTF",
+        ),
         ("email,points".encode("utf-16"), 1, "UTF"),
         (b"", 1, "columns"),
         (b"email,points,earned_on,colour\n", 1, "colour"),
@@ -329,9 +334,7 @@ def test_members_are_found_by_external_id_then_account_then_address_of_an_earlie
 def test_who_has_an_account_becomes_a_member_by_it_whatever_its_case(program):
     user = make_user("Ada@Example.com")
 
-    report = run(
-        program, "ada@example.com,C-1,10,2025-03-01,,\nada@example.com,,5,2024-03-01,,\n"
-    )
+    report = run(program, "ada@example.com,C-1,10,2025-03-01,,\nada@example.com,,5,2024-03-01,,\n")
 
     member = Member.objects.get()
     assert (member.user, member.email, member.external_id) == (user, "", "C-1")
@@ -481,8 +484,8 @@ def test_where_points_expire_by_inactivity_an_import_is_a_sign_of_life(db):
 
 
 def test_many_lots_of_many_members_add_up_over_the_edges_of_chunks(program, monkeypatch):
-    monkeypatch.setattr(module, "WRITE_CHUNK", 7)
-    monkeypatch.setattr(module, "LOCK_CHUNK", 3)
+    monkeypatch.setattr(import_staging, "WRITE_CHUNK", 7)
+    monkeypatch.setattr(import_staging, "LOCK_CHUNK", 3)
     members = [make_member(program, user=make_user(f"u{n}@example.com")) for n in range(8)]
     in_debt = members[3]
     post(postings=[make_posting(in_debt, -900, key="x", shortfall=Shortfall.DEBT)], now=NOW)
@@ -537,7 +540,9 @@ def test_members_who_get_and_spend_points_meanwhile_lose_none():
 @pytest.fixture
 def file(tmp_path):
     path = tmp_path / "balances.csv"
-    path.write_text(HEADER + "'=ada@example.com,'=1+1,5,2025-03-01,,\n,C,6,2025-03-01,2030-01-01,\n")
+    path.write_text(
+        HEADER + "'=ada@example.com,'=1+1,5,2025-03-01,,\n,C,6,2025-03-01,2030-01-01,\n"
+    )
     return path
 
 
@@ -557,6 +562,27 @@ def test_the_command_checks_and_with_apply_writes(program, file, capsys):
     assert "writing: 100 %" in told.err
 
 
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+    def write(self, msg, style_func=None, ending=None):
+        return super().write(msg + (ending or ""))
+
+
+def test_on_a_terminal_a_bar_grows_and_ends_with_its_stage():
+    terminal = Terminal()
+    progress = Progress(terminal)
+
+    progress("writing", 0, 200)
+    progress("writing", 1, 200)  # too soon to be shown
+    progress("writing", 200, 200)
+
+    assert terminal.getvalue() == (
+        f"\r\x1b[K[{'.' * 30}]   0 % writing\r\x1b[K[{'#' * 30}] 100 % writing\n"
+    )
+
+
 def test_the_command_lists_wrong_lines_and_fails(program, tmp_path, capsys):
     path, errors = tmp_path / "bad.csv", tmp_path / "errors.csv"
     path.write_text(HEADER + ",C,0,2025-03-01,,\n" * 25)
@@ -569,7 +595,7 @@ def test_the_command_lists_wrong_lines_and_fails(program, tmp_path, capsys):
     lines = errors.read_text().splitlines()
     assert (len(lines), lines[0]) == (26, "line,column,code,problem")
     assert lines[1] == (
-        '2,points,points_invalid,"must be a whole number from 1 to 1000000000, not \'0\'"'
+        "2,points,points_invalid,\"must be a whole number from 1 to 1000000000, not '0'\""
     )
     told = capsys.readouterr().err
     assert "line 21: points must be" in told
