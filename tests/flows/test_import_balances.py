@@ -473,12 +473,22 @@ def test_without_a_date_the_policy_says_when_points_expire_and_in_time_to_be_tol
 def test_where_points_expire_by_inactivity_an_import_is_a_sign_of_life(db):
     program = make_program(policy={"expiry": "after_activity", "expiry_months": 12})
     debtor = make_member(program, user=make_user())
-    post(postings=[make_posting(debtor, -3, key="debt", shortfall=Shortfall.DEBT)], now=NOW)
+    idle = make_member(program, user=make_user("grace@example.com"))
+    long_ago = NOW - timedelta(days=300)
+    postings = [
+        make_posting(debtor, -3, key="debt", shortfall=Shortfall.DEBT),
+        make_posting(idle, 1, is_activity=True, effective_at=long_ago),
+    ]
+    post(postings=postings, now=NOW)
 
-    report = run(program, ",C,10,2019-01-01,,\nada@example.com,,10,2019-01-01,,\n")
+    report = run(
+        program,
+        ",C,10,2019-01-01,,\nada@example.com,,10,2019-01-01,,\ngrace@example.com,,10,2019-01-01,,\n",
+    )
 
-    assert report.points_by_expiry == {"by inactivity": 20}
-    assert list(Lot.objects.values_list("inactivity_months", "expires_at")) == [(12, None)] * 2
+    assert report.points_by_expiry == {"by inactivity": 30}
+    imported = Lot.objects.filter(earned_at__year=2019)
+    assert list(imported.values_list("inactivity_months", "expires_at")) == [(12, None)] * 3
     assert set(Balance.objects.values_list("last_activity_at", flat=True)) == {NOW}
     assert expire_due(now=NOW + timedelta(days=300)) == 0
 
