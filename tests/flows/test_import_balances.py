@@ -1,4 +1,5 @@
 import io
+import os
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -615,6 +616,12 @@ def test_the_command_lists_wrong_lines_and_fails(program, tmp_path, capsys):
 
 
 def test_the_command_says_what_it_cannot_do(program, file, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = os.open(pipe, os.O_RDWR)
+    with pytest.raises(CommandError, match="must be a file, not a pipe"):
+        call_command("loyalty_import", pipe, program=program.pk)
+    os.close(writer)
     with pytest.raises(CommandError, match="There is no programme 404"):
         call_command("loyalty_import", file, program=404)
     with pytest.raises(CommandError, match="No such file"):

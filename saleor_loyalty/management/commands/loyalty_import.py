@@ -55,6 +55,8 @@ class Command(BaseCommand):
                 errors = _Errors(self, options["errors"], stack)
             except OSError as error:
                 raise CommandError(f"{error.filename}: {error.strerror}") from error
+            if not file.seekable():
+                raise CommandError(f"{options['file']} must be a file, not a pipe.")
             try:
                 report = import_balances(
                     program_id=options["program"],
