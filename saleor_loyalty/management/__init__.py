@@ -1,1 +1,1 @@
-"""Commands for whoever runs the shop."""
+"""Commands of manage.py."""
