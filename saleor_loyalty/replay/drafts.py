@@ -14,7 +14,7 @@ from saleor_loyalty.earning.rules import Action, RuleDefinition
 from saleor_loyalty.errors import LoyaltyError
 from saleor_loyalty.programs.models import Program
 from saleor_loyalty.programs.operations import ProgramChanges, ProgramNotFound, create_program
-from saleor_loyalty.programs.policies.rules import Policy, check_policy
+from saleor_loyalty.programs.policies.rules import Expiry, Maturing, Policy, check_policy
 from saleor_loyalty.programs.rules import PriceBasis, RateInput, check_program
 
 KEYS = ("name", "time_zone", "price_basis", "rates", "policy", "rules")
@@ -50,6 +50,16 @@ class Draft:
     def point_value(self, currency: str) -> Decimal | None:
         """Return what a point is worth in a currency, or None."""
         return next((rate.point_value for rate in self.rates if rate.currency == currency), None)
+
+    @property
+    def needs_nights(self) -> bool:
+        """Whether points change by time alone: they mature, or expire."""
+        terms = [rule.definition for rule in self.rules]
+        return (
+            self.policy.maturing is not Maturing.AT_ONCE
+            or self.policy.expiry is not Expiry.NEVER
+            or any(one.maturing_days or one.expiry_days for one in terms)
+        )
 
     def notes(self, *, columns: Collection[str]) -> list[str]:
         """Return what of the rules a history with these columns cannot show, a line each."""

@@ -143,8 +143,8 @@ def read_history(
             history.bad_lines.append(BadLine(number, str(bad), " ".join(cells)[:200]))
     history.purchases = sorted(reader.purchases.values(), key=lambda one: one.placed_at)
     if not history.purchases:
-        first = f"; line {history.bad_lines[0].number} {history.bad_lines[0].problem}"
-        raise HistoryInvalid(problem="has no good line" + (first if history.bad_lines else ""))
+        why = "".join(f"; line {bad.number} {bad.problem}" for bad in history.bad_lines[:1])
+        raise HistoryInvalid(problem=f"has no good line{why}")
     return history
 
 
@@ -157,7 +157,9 @@ def _text_of(path: Path) -> str:
     try:
         return data.decode(encoding)
     except UnicodeDecodeError as error:
-        raise HistoryInvalid(problem=f"is not {encoding[:6].upper()} at {error.start}") from error
+        raise HistoryInvalid(
+            problem=f"is not {encoding[:6].rstrip('-').upper()} at byte {error.start}"
+        ) from error
 
 
 def _rows(text: str) -> Iterator[tuple[int, list[str]]]:

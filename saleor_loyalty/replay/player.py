@@ -79,14 +79,18 @@ def play(
     with scratch.transaction():
         program_id = found(draft, now=since)
     makers = _FactsMaker(history, account_since=since)
-    done = 0
+    done, analyze_at = 0, BATCH
     for day in calendar.days():
         morning = start_of_day(day, time_zone=draft.time_zone)
         evening = end_of_day(day, time_zone=draft.time_zone) - INSTANT
         is_month_end = day == period_end(day, Period.MONTH)
+        is_quiet = not (calendar.orders[day] or calendar.refunds[day])
+        if is_quiet and not draft.needs_nights and not (is_month_end and redeem_share):
+            continue
         with scratch.transaction():
-            mature_due(now=morning)
-            expire_due(now=morning)
+            if draft.needs_nights:
+                mature_due(now=morning)
+                expire_due(now=morning)
             for batch in _batches(calendar.orders[day]):
                 now = batch[-1].placed_at
                 settle(facts=[makers.placed(one) for one in batch], now=now)
@@ -96,8 +100,9 @@ def play(
             if is_month_end and redeem_share:
                 _redeem(program_id=program_id, share=redeem_share, day=day, now=evening)
         on_progress(done)
-        if is_month_end:
+        if done >= analyze_at:
             scratch.analyze()
+            analyze_at = 3 * done
     return Played(
         program_id=program_id,
         time_zone=draft.time_zone,
