@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 INK, SOFT, GRID = "#22303c", "#5b6b79", "#e3e8ec"
 COLOURS = ("#1f6f8b", "#e07a3f")
+DASHES: tuple[Any, ...] = ("-", (0, (4, 1.5)))  # so that of two lines in one place both are seen
 LOST, SPENT = "#c4473a", "#7a9e4f"
 STYLE: dict[Any, Any] = {
     "figure.figsize": (8, 4.5),
@@ -108,10 +109,12 @@ def _points(axes: "Axes", reports: Sequence[Report]) -> None:
 
 def _liability(axes: "Axes", reports: Sequence[Report]) -> None:
     """Draw a line a programme: what its outstanding points are worth."""
-    for colour, report in zip(COLOURS, reports, strict=False):
+    for colour, dashes, report in zip(COLOURS, DASHES, reports, strict=False):
         values = [float(row.liability or 0) for row in report.months]
         places = list(range(len(values)))
-        axes.plot(places, values, color=colour, linewidth=2.2, label=report.program)
+        axes.plot(
+            places, values, color=colour, linestyle=dashes, linewidth=2.2, label=report.program
+        )
         if len(reports) == 1:
             axes.fill_between(places, values, color=colour, alpha=0.12)
         axes.annotate(
@@ -135,10 +138,11 @@ def _customers(axes: "Axes", reports: Sequence[Report]) -> None:
     shares = [float(100 * row[0]) for row in concentration.curve]
     revenue = [float(100 * row[1]) for row in concentration.curve]
     axes.plot(shares, revenue, color=INK, linewidth=2.2, label="revenue they bring")
-    for colour, report in zip(COLOURS, reports, strict=False):
+    for number, (colour, report) in enumerate(zip(COLOURS, reports, strict=False)):
+        dashes = (6 * number, (6, 12 if len(reports) > 1 else 4))
         points = [float(100 * row[2]) for row in report.concentration.curve]
         label = "points they get" + (f" ({report.program})" if len(reports) > 1 else "")
-        axes.plot(shares, points, color=colour, linewidth=2.2, linestyle="--", label=label)
+        axes.plot(shares, points, color=colour, linewidth=2.2, linestyle=dashes, label=label)
     axes.plot(
         [0, 100], [0, 100], color=SOFT, linewidth=0.9, linestyle=":", label="if all were equal"
     )
