@@ -139,7 +139,7 @@ def _customers(axes: "Axes", reports: Sequence[Report]) -> None:
     revenue = [float(100 * row[1]) for row in concentration.curve]
     axes.plot(shares, revenue, color=INK, linewidth=2.2, label="revenue they bring")
     for number, (colour, report) in enumerate(zip(COLOURS, reports, strict=False)):
-        dashes = (6 * number, (6, 12 if len(reports) > 1 else 4))
+        dashes = (4 * number, (4, 8 if len(reports) > 1 else 4))
         points = [float(100 * row[2]) for row in report.concentration.curve]
         label = "points they get" + (f" ({report.program})" if len(reports) > 1 else "")
         axes.plot(shares, points, color=colour, linewidth=2.2, linestyle=dashes, label=label)
@@ -159,7 +159,7 @@ def _customers(axes: "Axes", reports: Sequence[Report]) -> None:
     axes.set_title("Who brings the revenue, who gets the points")
     axes.set_xlabel("share of customers, the best first (%)")
     axes.set_ylabel("share of the whole (%)")
-    axes.legend(loc="lower right")
+    axes.legend(loc="lower right", handlelength=3.5)
 
 
 def _finish(axes: "Axes", report: Report) -> None:
