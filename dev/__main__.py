@@ -9,7 +9,10 @@ from dev.console import Trouble, say
 
 
 def demo() -> int:
-    """Start a real shop, play a shopper's journey, keep serving (ONCE=1: exit)."""
+    """Start a real shop, play a shopper's journey, keep serving (ONCE=1: exit).
+
+    Where Saleor cannot be had, replay a purchase history on the engine alone.
+    """
     from dev.shop import demo as run_demo
 
     return run_demo()

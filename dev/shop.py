@@ -20,7 +20,7 @@ from urllib.request import urlopen
 from dev import postgres as pg
 from dev.console import Trouble, run, say, step
 from dev.places import BUILD, REPO, SALEOR_VERSION
-from dev.setup import Environment, announce, python_environment, with_saleor
+from dev.setup import Environment, SaleorMissing, announce, python_environment, with_saleor
 
 START_WITHIN_SECONDS = 180
 
@@ -260,9 +260,17 @@ def _wait_for_worker(shop: RunningShop) -> None:
 
 
 def demo() -> int:
-    """Play the journey on a fresh shop; then keep serving, unless ONCE=1."""
+    """Play the journey on a fresh shop; then keep serving, unless ONCE=1.
+
+    Where Saleor cannot be had, the engine alone replays a purchase history.
+    """
+    from dev.fallback import fall_back
     from dev.story import tell
 
+    try:
+        with_saleor()
+    except SaleorMissing as missing:
+        return fall_back(missing)
     with running_shop(log_name="demo", preferred_port=8000) as shop:
         is_right = tell(shop.url, shop.mail_folder)
         if os.environ.get("ONCE"):
