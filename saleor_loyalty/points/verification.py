@@ -191,7 +191,6 @@ def repair(*, drifts: Iterable[Drift], now: datetime) -> list[Drift]:
 def _repair_member(member_id: int, *, now: datetime) -> None:
     lock_members(member_ids={member_id})
     _correct(member_id, now=now)
-    mine = {"members": [member_id]}
     updates = (
         f"""
         INSERT INTO {Balance._meta.db_table} AS balance
@@ -207,7 +206,7 @@ def _repair_member(member_id: int, *, now: datetime) -> None:
     )
     with connection.cursor() as cursor:
         for update in updates:
-            cursor.execute(update.format(mine=OF_MEMBERS), mine)
+            cursor.execute(update.format(mine=OF_MEMBERS), {"members": [member_id]})
 
 
 def _rewrite(table: str, truth: str, names: Sequence[str]) -> str:
@@ -224,10 +223,10 @@ def _rewrite(table: str, truth: str, names: Sequence[str]) -> str:
 
 def _correct(member_id: int, *, now: datetime) -> None:
     """Write entries where those that are there cannot be all, so that nothing is below zero."""
-    entries = Entry.objects.filter(member=member_id)
     lots = Lot.objects.filter(member=member_id).order_by("expires_at", "id")
     books = Books(lot_ids=lots.values_list("pk", flat=True))
-    moves = entries.order_by().values_list("lot", "hold", "source", "target")
+    entries = Entry.objects.filter(member=member_id).order_by()
+    moves = entries.values_list("lot", "hold", "source", "target")
     for lot_id, hold_id, source, target, points in moves.annotate(Sum("points")):
         books.note(
             Leg(
@@ -291,7 +290,6 @@ def _record(drifts: Sequence[Drift], *, now: datetime) -> None:
 
 
 def _close(still_open: QuerySet[LedgerDrift], left: Sequence[Drift], *, now: datetime) -> None:
-    """Note which open drifts are there no more."""
     there = {(one.member_id, one.what, one.is_value, one.should_be) for one in left}
     gone = [
         row.pk
