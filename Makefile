@@ -1,7 +1,7 @@
 # The project's commands. Each sets up what it needs; `python3 -m dev --help` tells more.
 PYTHON ?= python3
 
-.PHONY: help demo serve test lint bench messages migrations clean
+.PHONY: help demo serve test soak guards lint bench messages migrations clean
 
 help:
 	@$(PYTHON) -m dev --help
@@ -14,6 +14,12 @@ serve:  ## the same without the journey
 
 test:  ## every test (K=<expression>: a part)
 	@$(PYTHON) -m dev test
+
+soak:  ## thousands of arbitrary sequences on the ledger (LOYALTY_SOAK_EXAMPLES=3000)
+	@$(PYTHON) -m dev soak
+
+guards:  ## remove each guard of the ledger once: a test must go red (K=<name>: a part)
+	@$(PYTHON) -m dev guards
 
 lint:  ## ruff, mypy, import contracts, migrations
 	@$(PYTHON) -m dev lint

@@ -1,4 +1,4 @@
-"""Commands: demo, serve, test, lint, bench, messages, migrations."""
+"""Commands: demo, serve, test, soak, guards, lint, bench, messages, migrations."""
 
 import argparse
 import signal
@@ -32,6 +32,20 @@ def test() -> int:
     return run_test()
 
 
+def soak() -> int:
+    """Run the ledger's arbitrary sequences by the thousand (LOYALTY_SOAK_EXAMPLES: how many)."""
+    from dev.checks import soak as run_soak
+
+    return run_soak()
+
+
+def guards() -> int:
+    """Remove each guard of the ledger once, in a copy; a test must go red (K=<name>: a part)."""
+    from dev.checks import guards as run_guards
+
+    return run_guards()
+
+
 def lint() -> int:
     """Run ruff, mypy, the import contracts and the check for missing migrations."""
     from dev.checks import lint as run_lint
@@ -61,7 +75,8 @@ def migrations() -> int:
 
 
 COMMANDS: Dict[str, Callable[[], int]] = {
-    command.__name__: command for command in (demo, serve, test, lint, bench, messages, migrations)
+    command.__name__: command
+    for command in (demo, serve, test, soak, guards, lint, bench, messages, migrations)
 }
 
 

@@ -19,6 +19,7 @@ from dev.setup import (
 
 ENGINE_TEMPLATE = "loyalty_engine"
 PYTEST_NOTHING_COLLECTED = 5
+SOAK_EXAMPLES = "3000"
 
 
 def environment_or_engine() -> Tuple[Environment, Optional[str]]:
@@ -154,6 +155,32 @@ def lint() -> int:
 def _passes(name: str, command: List[str], variables: Dict[str, str]) -> bool:
     say(f"-> {name}")
     return attached(command, env=variables, cwd=REPO) == 0
+
+
+def soak() -> int:
+    """Run the ledger's arbitrary sequences by the thousand (LOYALTY_SOAK_EXAMPLES: how many)."""
+    environment, _ = environment_or_engine()
+    announce(environment)
+    examples = os.environ.get("LOYALTY_SOAK_EXAMPLES") or SOAK_EXAMPLES
+    with pg.server() as postgres, step(f"{examples} sequences of operations"):
+        return _pytest(
+            environment,
+            ["tests/points/test_machine.py"],
+            settings="tests.settings",
+            variables={
+                "DATABASE_URL": postgres.database_url("postgres"),
+                "LOYALTY_SOAK_EXAMPLES": examples,
+            },
+        )
+
+
+def guards() -> int:
+    """Remove each guard of the ledger once; a test must go red."""
+    from dev.guards import guards as run_guards
+
+    environment, _ = environment_or_engine()
+    announce(environment)
+    return run_guards(environment)
 
 
 def migrations() -> int:

@@ -14,7 +14,7 @@ from saleor_loyalty.members.models import Member
 from saleor_loyalty.orders.models import SettledOrder
 from saleor_loyalty.points.models import Balance, Lot
 from saleor_loyalty.points.operations import lock_members, post
-from saleor_loyalty.points.postings import Award, MoveDebt, MoveOut, Posting
+from saleor_loyalty.points.postings import Award, MoveDebt, MoveExpired, MoveOut, Posting
 from saleor_loyalty.points.rules import Bucket, LotTerms, Reason
 
 
@@ -97,7 +97,11 @@ def move_points(member: Member, into: Member, *, actor: str, now: datetime) -> i
             member=into, defaults={"last_activity_at": balance.last_activity_at}
         )
     postings: list[Posting] = []
-    lots = [lot for lot in Lot.objects.filter(member=member) if lot.pending or lot.available]
+    lots = [
+        lot
+        for lot in Lot.objects.filter(member=member)
+        if lot.pending or lot.available or (lot.expired and lot.order_id)
+    ]
     for lot in lots:
         common: dict[str, Any] = {
             "program_id": member.program_id,
@@ -130,6 +134,16 @@ def move_points(member: Member, into: Member, *, actor: str, now: datetime) -> i
                         from_bucket=Bucket.TRANSFERRED,
                     )
                 )
+        if lot.expired:
+            postings.append(
+                MoveExpired(
+                    **common,
+                    member_id=into.pk,
+                    key=f"merge-in:{moved}:expired",
+                    points=lot.expired,
+                    expires_at=lot.expires_at,
+                )
+            )
     if balance.debt:
         postings += [
             MoveDebt(

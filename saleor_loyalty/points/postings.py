@@ -338,7 +338,7 @@ class MoveOut(Posting):
     lot_id: int
 
     def carry_out(self, wallet: Wallet, *, new_id: int) -> None:
-        """Take all of the lot's pending and available points out.
+        """Take all of the lot's pending, available and expired points out.
 
         Raises:
             LotNotFound: the member has no such lot.
@@ -349,6 +349,34 @@ class MoveOut(Posting):
             raise LotNotFound(lot_id=self.lot_id)
         wallet.move(Bucket.PENDING, Bucket.TRANSFERRED, lot.pending, lot=lot)
         wallet.move(Bucket.AVAILABLE, Bucket.TRANSFERRED, lot.available, lot=lot)
+        wallet.move(Bucket.EXPIRED, Bucket.TRANSFERRED, lot.expired, lot=lot)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MoveExpired(Posting):
+    """Brings points that expired over to another member, so that a refund finds them there."""
+
+    points: int
+    expires_at: datetime | None = None
+
+    needs_lots: ClassVar[bool] = False
+
+    def new_rows(self) -> int:
+        """Return 1, for the lot."""
+        return 1
+
+    def carry_out(self, wallet: Wallet, *, new_id: int) -> None:
+        """Open a lot with nothing but expired points."""
+        lot = LotState(
+            id=new_id,
+            terms=AT_ONCE_AND_FOR_EVER,
+            earned_at=self.effective_at,
+            order_id=self.order_id,
+            expires_at=self.expires_at,
+            is_new=True,
+        )
+        wallet.open_lot(lot)
+        wallet.move(Bucket.TRANSFERRED, Bucket.EXPIRED, self.points, lot=lot)
 
 
 @dataclass(frozen=True, kw_only=True)

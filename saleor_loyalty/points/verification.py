@@ -33,7 +33,9 @@ class Drift:
 
 
 def _net(bucket: Bucket) -> str:
-    return f"sum(CASE '{bucket}' WHEN target THEN points WHEN source THEN -points ELSE 0 END)"
+    return (
+        f"sum(CASE '{bucket}' WHEN target THEN points WHEN source THEN -points ELSE 0 END)::bigint"
+    )
 
 
 # What the entries add up to; `{mine}` narrows them to some members.
@@ -49,9 +51,9 @@ FROM {Entry._meta.db_table} WHERE lot_id IS NOT NULL AND {{mine}} GROUP BY lot_i
 """
 BY_HOLD = f"""
 SELECT hold_id AS id, {_net(Bucket.HELD)} AS held,
-  sum(CASE target WHEN 'held' THEN points ELSE 0 END) AS points,
-  sum(CASE target WHEN 'spent' THEN points ELSE 0 END) AS captured,
-  sum(CASE source WHEN 'spent' THEN points ELSE 0 END) AS returned
+  sum(CASE target WHEN 'held' THEN points ELSE 0 END)::bigint AS points,
+  sum(CASE target WHEN 'spent' THEN points ELSE 0 END)::bigint AS captured,
+  sum(CASE source WHEN 'spent' THEN points ELSE 0 END)::bigint AS returned
 FROM {Entry._meta.db_table} WHERE hold_id IS NOT NULL AND {{mine}} GROUP BY hold_id
 """
 LOT_COLUMNS = ("pending", "available", "held", "expired")
@@ -59,8 +61,13 @@ HOLD_COLUMNS = ("points", "held", "captured", "returned")
 BALANCE_COLUMNS = ("pending", "available", "held", "debt")
 
 
-def _columns(template: str, names: Iterable[str]) -> str:
-    return ", ".join(template.format(name) for name in names)
+def _columns(template: str, names: Iterable[str], *, between: str = ", ") -> str:
+    return between.join(template.format(name) for name in names)
+
+
+def _any_differs(is_value: str, should_be: str, names: Iterable[str]) -> str:
+    """Return a condition that few rows meet, so that only these are told apart by column."""
+    return "(" + _columns(f"{is_value} <> {should_be}", names, between=" OR ") + ")"
 
 
 # One statement sees one moment of the database: postings meanwhile are no drift.
@@ -75,9 +82,9 @@ lots AS MATERIALIZED (
     {_columns("coalesce(by_hold.{0}, 0) AS {0}", HOLD_COLUMNS)}
   FROM {Hold._meta.db_table} AS hold LEFT JOIN by_hold USING (id) WHERE {{mine}}
 ), in_lots AS (
-  SELECT member_id, {_columns("sum({0}) AS {0}", LOT_COLUMNS)} FROM lots GROUP BY member_id
+  SELECT member_id, {_columns("sum({0})::bigint AS {0}", LOT_COLUMNS)} FROM lots GROUP BY member_id
 ), in_holds AS (
-  SELECT member_id, sum(held) AS held FROM holds GROUP BY member_id
+  SELECT member_id, sum(held)::bigint AS held FROM holds GROUP BY member_id
 )
 SELECT member_id, what, is_value, should_be
 FROM by_member
@@ -90,19 +97,26 @@ CROSS JOIN LATERAL (VALUES
   ('held outside holds', by_member.held - coalesce(in_holds.held, 0), 0),
   ('available beside debt', least(by_member.available, by_member.debt), 0)
 ) AS one (what, is_value, should_be)
-WHERE CASE what WHEN 'available beside debt' THEN is_value > 0 ELSE is_value <> should_be END
+WHERE (
+  {_any_differs("coalesce(balance.{0}, 0)", "coalesce(by_member.{0}, 0)", BALANCE_COLUMNS)}
+  OR {_any_differs("by_member.{0}", "coalesce(in_lots.{0}, 0)", LOT_COLUMNS[:3])}
+  OR by_member.held <> coalesce(in_holds.held, 0)
+  OR (by_member.available > 0 AND by_member.debt > 0)
+) AND CASE what WHEN 'available beside debt' THEN is_value > 0 ELSE is_value <> should_be END
 UNION ALL
 SELECT member_id, 'lot ' || id || '.' || name, is_value, should_be
 FROM lots CROSS JOIN LATERAL (VALUES {_columns("('{0}', is_{0}, {0})", LOT_COLUMNS)})
   AS one (name, is_value, should_be)
-WHERE is_value <> should_be
+WHERE {_any_differs("is_{0}", "{0}", LOT_COLUMNS)} AND is_value <> should_be
 UNION ALL
 SELECT member_id, 'hold ' || id || '.' || name, is_value, should_be
 FROM holds CROSS JOIN LATERAL (VALUES {_columns("('{0}', is_{0}, {0})", HOLD_COLUMNS)})
   AS one (name, is_value, should_be)
-WHERE is_value <> should_be
+WHERE {_any_differs("is_{0}", "{0}", HOLD_COLUMNS)} AND is_value <> should_be
 ORDER BY 1, 2
 """
+# Sums over all entries want to be made in memory; compiling takes longer than it saves.
+ROOMY = "SET LOCAL work_mem = '256MB'; SET LOCAL jit = off"
 ALL = "true"
 OF_A_PROGRAM = (
     f"member_id IN (SELECT id FROM {Member._meta.db_table} WHERE program_id = %(program)s)"
@@ -120,7 +134,9 @@ def find_drift(
     mine = ALL if program_id is None else OF_A_PROGRAM
     if member_ids is not None:
         mine = OF_MEMBERS
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
+        if member_ids is None:
+            cursor.execute(ROOMY)
         cursor.execute(FIND.format(mine=mine), {"program": program_id, "members": member_ids})
         return [
             Drift(member_id=member, what=what, is_value=int(value), should_be=int(should_be))
@@ -175,7 +191,6 @@ def repair(*, drifts: Iterable[Drift], now: datetime) -> list[Drift]:
 def _repair_member(member_id: int, *, now: datetime) -> None:
     lock_members(member_ids={member_id})
     _correct(member_id, now=now)
-    mine = {"members": [member_id]}
     updates = (
         f"""
         INSERT INTO {Balance._meta.db_table} AS balance
@@ -191,7 +206,7 @@ def _repair_member(member_id: int, *, now: datetime) -> None:
     )
     with connection.cursor() as cursor:
         for update in updates:
-            cursor.execute(update.format(mine=OF_MEMBERS), mine)
+            cursor.execute(update.format(mine=OF_MEMBERS), {"members": [member_id]})
 
 
 def _rewrite(table: str, truth: str, names: Sequence[str]) -> str:
@@ -208,10 +223,10 @@ def _rewrite(table: str, truth: str, names: Sequence[str]) -> str:
 
 def _correct(member_id: int, *, now: datetime) -> None:
     """Write entries where those that are there cannot be all, so that nothing is below zero."""
-    entries = Entry.objects.filter(member=member_id)
     lots = Lot.objects.filter(member=member_id).order_by("expires_at", "id")
     books = Books(lot_ids=lots.values_list("pk", flat=True))
-    moves = entries.order_by().values_list("lot", "hold", "source", "target")
+    entries = Entry.objects.filter(member=member_id).order_by()
+    moves = entries.values_list("lot", "hold", "source", "target")
     for lot_id, hold_id, source, target, points in moves.annotate(Sum("points")):
         books.note(
             Leg(
@@ -275,7 +290,6 @@ def _record(drifts: Sequence[Drift], *, now: datetime) -> None:
 
 
 def _close(still_open: QuerySet[LedgerDrift], left: Sequence[Drift], *, now: datetime) -> None:
-    """Note which open drifts are there no more."""
     there = {(one.member_id, one.what, one.is_value, one.should_be) for one in left}
     gone = [
         row.pk

@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 from django.db import IntegrityError, transaction
 
-from saleor_loyalty.points.models import Entry, Hold, Lot
+from saleor_loyalty.points.models import Balance, Entry, Hold, Lot
 from saleor_loyalty.points.operations import post
 from saleor_loyalty.points.postings import (
     Authorize,
@@ -209,19 +209,19 @@ def test_all_of_it_may_happen_in_one_call(member):
 
 
 @pytest.mark.parametrize(
-    "values",
+    ("values", "constraint"),
     [
-        {"held": -1},
-        {"captured": -1},
-        {"captured": 36},
-        {"returned": 1},
-        {"held": 36},
+        ({"held": -1}, "loyalty_hold_not_negative"),
+        ({"returned": -1}, "loyalty_hold_not_negative"),
+        ({"captured": 36}, "loyalty_hold_within_its_points"),
+        ({"returned": 1}, "loyalty_hold_within_its_points"),
+        ({"held": 36}, "loyalty_hold_within_its_points"),
     ],
 )
-def test_the_database_refuses_a_hold_that_cannot_be(member, values):
+def test_the_database_refuses_a_hold_that_cannot_be(member, values, constraint):
     authorize(member, 35)
 
-    with pytest.raises(IntegrityError, match="loyalty_hold_"), transaction.atomic():
+    with pytest.raises(IntegrityError, match=constraint), transaction.atomic():
         Hold.objects.update(**values)
 
 
@@ -229,6 +229,11 @@ def test_the_database_refuses_a_hold_that_cannot_be(member, values):
 def test_the_database_refuses_a_lot_below_zero(member, bucket):
     with pytest.raises(IntegrityError, match="loyalty_lot_not_negative"), transaction.atomic():
         Lot.objects.update(**{bucket: -1})
+
+
+def test_the_database_refuses_debt_beside_points(member):
+    with pytest.raises(IntegrityError, match="debt_is_repaid_first"), transaction.atomic():
+        Balance.objects.update(debt=1)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,7 +1,9 @@
 """Real threads on the real database: what may happen at once, happens as if one after another."""
 
+from contextlib import suppress
 from datetime import timedelta
 from random import Random
+from threading import Event
 
 import pytest
 
@@ -104,6 +106,30 @@ def test_settling_and_refunding_the_same_orders_ends_at_what_they_are_worth():
     assert find_drift() == []
 
 
+def test_a_worker_does_not_wait_for_what_another_has_claimed():
+    make_program()
+    ada = make_user()
+    facts = {pk: make_order(pk, user_id=ada.pk) for pk in ("order-1", "order-2")}
+    has_claimed, is_done = Event(), Event()
+    mark_due(order_ids=["order-1"], now=NOW)
+
+    def slowly(order_ids):
+        has_claimed.set()
+        assert is_done.wait(5)
+        return {pk: facts[pk] for pk in order_ids}
+
+    def work(number):
+        if number == 0:
+            return settle_due_orders(load_facts=slowly, now=NOW, limit=1).settled
+        has_claimed.wait(5)
+        mark_due(order_ids=["order-2"], now=NOW)
+        report = settle_due_orders(load_facts=lambda ids: {pk: facts[pk] for pk in ids}, now=NOW)
+        is_done.set()
+        return report.settled
+
+    assert in_threads(2, work) == [1, 1]
+
+
 def test_expiry_and_holds_at_once_never_both_get_a_point():
     program = make_program()
     members = [make_member(program) for _ in range(8)]
@@ -123,10 +149,8 @@ def test_expiry_and_holds_at_once_never_both_get_a_point():
         for turn in range(4):
             member = random.choice(members)
             hold = Authorize(**common(member, f"hold-{number}-{turn}"), points=7)
-            try:
+            with suppress(InsufficientPoints):
                 post(postings=[hold], now=NOW)
-            except InsufficientPoints:
-                pass
         return 0
 
     results = in_threads(THREADS, work)

@@ -1,0 +1,289 @@
+"""Does each guard of the ledger have a test that misses it? Removes them one by one, in a copy."""
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Dict, Iterable, List, Tuple
+
+from dev import postgres as pg
+from dev.console import Trouble, say, step
+from dev.places import BUILD, REPO
+from dev.setup import Environment, python_environment
+
+TREE = BUILD / "guards"
+COPIED = ("saleor_loyalty", "tests", "pyproject.toml", "setup.cfg")
+POINTS = "saleor_loyalty/points"
+TABLE = "ALTER TABLE saleor_loyalty_"
+MIGRATION = '''"""Drops a guard."""
+
+from django.db import migrations
+
+
+class Migration(migrations.Migration):
+    dependencies = [("saleor_loyalty", "{before}")]
+    operations = [migrations.RunSQL({sql!r})]
+'''
+
+
+@dataclass(frozen=True)
+class Guard:
+    """A guard, how it is removed (a text replaced, or SQL), and the tests that must go red."""
+
+    name: str
+    tests: Tuple[str, ...]
+    file: str = ""
+    old: str = ""
+    new: str = ""
+    sql: str = ""
+
+
+GUARDS = [
+    Guard(
+        "the lock on members",
+        ("points/test_races.py", "points/test_post.py::test_32_threads_spend"),
+        f"{POINTS}/operations.py",
+        "Member.objects.select_for_update(no_key=True).filter(",
+        "Member.objects.filter(",
+    ),
+    Guard(
+        "a key is unique",
+        ("points/test_post.py::test_one_key_for_two_members_at_once",),
+        sql=f"{TABLE}entry DROP CONSTRAINT loyalty_entry_posted_once",
+    ),
+    Guard(
+        "the fingerprint of a key",
+        ("points/test_post.py::test_the_same_key_with_other_data",),
+        f"{POINTS}/operations.py",
+        "elif written[identity] != fingerprint:",
+        "elif False:",
+    ),
+    Guard(
+        "a key of a hold is unique",
+        ("points/test_holds.py::test_one_key_for_holds_of_two_members",),
+        f"{POINTS}/writing.py",
+        '"loyalty_hold_key")',
+        '"no constraint")',
+    ),
+    Guard(
+        "no balance below zero",
+        ("points/test_post.py::test_the_database_refuses_a_negative_balance",),
+        sql=f"{TABLE}balance DROP CONSTRAINT loyalty_balance_not_negative",
+    ),
+    Guard(
+        "no debt beside points",
+        ("points/test_holds.py::test_the_database_refuses_debt_beside_points",),
+        sql=f"{TABLE}balance DROP CONSTRAINT loyalty_balance_debt_is_repaid_first",
+    ),
+    Guard(
+        "no lot below zero",
+        ("points/test_holds.py::test_the_database_refuses_a_lot_below_zero",),
+        sql=f"{TABLE}lot DROP CONSTRAINT loyalty_lot_not_negative",
+    ),
+    Guard(
+        "no hold below zero",
+        ("points/test_holds.py::test_the_database_refuses_a_hold_that_cannot_be",),
+        sql=f"{TABLE}hold DROP CONSTRAINT loyalty_hold_not_negative",
+    ),
+    Guard(
+        "no hold beyond its points",
+        ("points/test_holds.py::test_the_database_refuses_a_hold_that_cannot_be",),
+        sql=f"{TABLE}hold DROP CONSTRAINT loyalty_hold_within_its_points",
+    ),
+    Guard(
+        "entries cannot be changed",
+        ("points/test_post.py::test_the_database_refuses_to_change_entries",),
+        sql="DROP TRIGGER saleor_loyalty_entry_no_change ON saleor_loyalty_entry",
+    ),
+    Guard(
+        "entries cannot be truncated",
+        ("points/test_post.py::test_the_database_refuses_to_change_entries",),
+        sql="DROP TRIGGER saleor_loyalty_entry_no_truncate ON saleor_loyalty_entry",
+    ),
+    Guard(
+        "lots and balance must agree",
+        ("points/test_verification.py::test_a_drift_stops_postings",),
+        f"{POINTS}/wallets.py",
+        "if in_lots != getattr(self.purse, bucket.value):",
+        "if False:",
+    ),
+    Guard(
+        "an order's own lot first",
+        ("points/test_postings.py::test_taking_back_an_orders_points_begins_with_its_own",),
+        f"{POINTS}/postings.py",
+        "if self.order_id and lot.order_id == self.order_id",
+        "if False",
+    ),
+    Guard(
+        "debt is repaid first",
+        ("points/test_postings.py::test_an_award_repays_debt_at_once",),
+        f"{POINTS}/wallets.py",
+        "if owed > 0:",
+        "if False:",
+    ),
+    Guard(
+        "the promised notice",
+        ("points/test_postings.py::test_maturing_keeps_the_promised_notice",),
+        f"{POINTS}/postings.py",
+        "lot.expires_at = max(lot.expires_at, promised)",
+        "pass",
+    ),
+    Guard(
+        "soonest-expiring first",
+        ("points/test_postings.py::test_points_are_used_soonest_expiring_first",),
+        f"{POINTS}/wallets.py",
+        "yield from sorted(ready, key=self.expiry_order)",
+        "yield from ready",
+    ),
+    Guard(
+        "expiry locks its members",
+        ("points/test_sweeps.py::test_who_is_active_while_the_sweep_waits",),
+        f"{POINTS}/sweeps.py",
+        "    lock_members(member_ids=member_ids)\n",
+        "",
+    ),
+    Guard(
+        "a drift holds up no other",
+        ("points/test_sweeps.py::test_a_member_whose_ledger_drifts_holds_up_no_other",),
+        f"{POINTS}/sweeps.py",
+        " AND lot.member_id <> ALL(%(drifted)s::bigint[])",
+        "",
+    ),
+    Guard(
+        "what cannot be is corrected by entries",
+        ("points/test_verification.py::test_an_award_that_was_deleted_is_corrected",),
+        f"{POINTS}/verification.py",
+        "    _correct(member_id, now=now)\n",
+        "",
+    ),
+    Guard(
+        "workers pass what another has claimed",
+        ("points/test_races.py::test_a_worker_does_not_wait_for_what_another_has_claimed",),
+        "saleor_loyalty/orders/operations.py",
+        "select_for_update(skip_locked=True)",
+        "select_for_update()",
+    ),
+    Guard(
+        "the lock on orders",
+        ("flows/test_settle_orders.py::test_a_slow_worker_cannot_undo",),
+        "saleor_loyalty/orders/operations.py",
+        "SELECT pg_advisory_xact_lock(hashtextextended('saleor_loyalty:' || order_id, 0))",
+        "SELECT order_id",
+    ),
+    Guard(
+        "the lock on the limit of adjustments",
+        ("flows/test_adjust_points.py::test_sixteen_calls_at_once",),
+        "saleor_loyalty/flows/adjust_points.py",
+        '    _one_at_a_time(f"{member.program_id}:{actor}")\n',
+        "",
+    ),
+    Guard(
+        "the lock on a customer's caps",
+        ("earning/test_limits.py::test_a_cap_holds_against_32_threads",),
+        "saleor_loyalty/earning/usage.py",
+        "    _lock_customers(limited)\n",
+        "",
+    ),
+    Guard(
+        "the lock on budgets",
+        ("earning/test_limits.py::test_a_budget_is_never_overrun_by_32_threads",),
+        "saleor_loyalty/earning/usage.py",
+        "BudgetUse.objects.select_for_update().filter(",
+        "BudgetUse.objects.filter(",
+    ),
+]
+
+
+def guards(environment: Environment) -> int:
+    """Remove each guard once and print whether its tests went red; K narrows them by name."""
+    chosen = [guard for guard in GUARDS if os.environ.get("K", "") in guard.name]
+    results: Dict[str, str] = {}
+    with pg.server() as postgres:
+        url = postgres.database_url("postgres")
+        _copy()
+        with step("all of these tests, with every guard in its place"):
+            whole = _verdict(environment, [test for one in chosen for test in one.tests], url)
+        if whole != "SURVIVED":
+            raise Trouble(f"The tests must pass before guards are removed: {whole}")
+        for guard in chosen:
+            with step(guard.name):
+                results[guard.name] = _without(guard, environment, url)
+    say()
+    for name, verdict in results.items():
+        say(f"{name:40} {verdict}")
+    return 0 if set(results.values()) == {"red"} else 1
+
+
+def _copy() -> None:
+    """Make the copy anew; the work tree is never touched."""
+    shutil.rmtree(str(TREE), ignore_errors=True)
+    TREE.mkdir(parents=True)
+    for name in COPIED:
+        if (REPO / name).is_dir():
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(str(REPO / name), str(TREE / name), ignore=ignored)
+        else:
+            shutil.copy2(str(REPO / name), str(TREE / name))
+
+
+def _without(guard: Guard, environment: Environment, url: str) -> str:
+    if guard.sql:
+        folder = TREE / "saleor_loyalty" / "migrations"
+        before = max(path.stem for path in folder.glob("[0-9]*.py"))
+        added = folder / "9999_without_a_guard.py"
+        added.write_text(MIGRATION.format(before=before, sql=guard.sql))
+        try:
+            return _verdict(environment, guard.tests, url)
+        finally:
+            added.unlink()
+    file = TREE / guard.file
+    text = file.read_text()
+    if text.count(guard.old) != 1:
+        return f"not once in {guard.file}: {guard.old.strip()}"
+    file.write_text(text.replace(guard.old, guard.new))
+    try:
+        return _verdict(environment, guard.tests, url)
+    finally:
+        file.write_text(text)
+
+
+def _verdict(environment: Environment, tests: Iterable[str], url: str) -> str:
+    """Run tests in the copy: "red" if one of them failed, "SURVIVED" if all passed."""
+    arguments, names = _selection(tests)
+    missing = [file for file in arguments if not (TREE / file).exists()]
+    if missing:
+        return f"there is no {', '.join(missing)}"
+    command = [str(environment.python), "-m", "pytest", *arguments, "-k", " or ".join(names)]
+    result = subprocess.run(
+        command,
+        env={
+            **os.environ,
+            **python_environment(environment),
+            "PYTHONPATH": str(TREE),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "DJANGO_SETTINGS_MODULE": "tests.settings",
+            "DATABASE_URL": url,
+        },
+        cwd=str(TREE),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    (TREE / "last.log").write_text(result.stdout)
+    last = result.stdout.strip().splitlines()[-1]
+    if result.returncode == 0:
+        return "SURVIVED"
+    return "red" if " failed" in last and "error" not in last else f"broken: {last}"
+
+
+def _selection(tests: Iterable[str]) -> Tuple[List[str], List[str]]:
+    """Return the files and the names (or beginnings of names) of tests."""
+    files: List[str] = []
+    names: List[str] = []
+    for test in tests:
+        file, _, name = test.partition("::")
+        files.append(f"tests/{file}")
+        names.append(name or Path(file).stem)
+    return sorted(set(files)), sorted(set(names))
