@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.db import transaction
 
@@ -12,7 +11,7 @@ from saleor_loyalty.earning.queries import rules_of
 from saleor_loyalty.earning.usage import Customer, UsageBook, open_book
 from saleor_loyalty.emails.operations import queue_emails
 from saleor_loyalty.emails.rules import EmailRequest
-from saleor_loyalty.flows.order_lots import lots_of, order_matures_at
+from saleor_loyalty.flows.order_postings import postings_of, schedule_maturity_of
 from saleor_loyalty.flows.settlement import (
     Claim,
     Settlement,
@@ -31,11 +30,8 @@ from saleor_loyalty.orders.models import SettledOrder
 from saleor_loyalty.orders.operations import claim_due, clear_due, postpone, save_settled
 from saleor_loyalty.orders.queries import settled_orders
 from saleor_loyalty.orders.rules import Outcome
-from saleor_loyalty.points.operations import post, schedule_maturity
-from saleor_loyalty.points.postings import Award, Posting, Take
-from saleor_loyalty.points.queries import OrderPostings, posted_for_orders, purses_of
-from saleor_loyalty.points.rules import Reason, Shortfall
-from saleor_loyalty.programs.policies.rules import Maturing, WhenShort
+from saleor_loyalty.points.operations import post
+from saleor_loyalty.points.queries import posted_for_orders, purses_of
 from saleor_loyalty.programs.queries import TermsIndex, load_terms
 
 logger = logging.getLogger(__name__)
@@ -128,10 +124,10 @@ def settle(*, facts: Sequence[OrderFacts], now: datetime) -> SettleReport:
     postings = [
         posting
         for settlement in settlements.all
-        for posting in _postings(settlement, posted=posted, member_ids=member_ids, now=now)
+        for posting in postings_of(settlement, posted=posted, member_ids=member_ids, now=now)
     ]
     post(postings=postings, now=now)
-    _schedule_maturity(settlements.all, now=now)
+    schedule_maturity_of(settlements.all, now=now)
     settlements.book.close(
         member_ids={
             Customer(settlement.terms.program_id, settlement.user_id): member_ids[order_id]
@@ -229,96 +225,6 @@ def _member_ids(
                 joined[membership] = min(joined.get(membership, order.placed_at), order.placed_at)
     new = enroll(joined=joined, by=JoinedBy.ORDER) if joined else {}
     return known | {order_id: new[membership].pk for order_id, membership in joining.items()}
-
-
-def _postings(
-    settlement: Settlement,
-    *,
-    posted: Mapping[str, OrderPostings],
-    member_ids: Mapping[str, int],
-    now: datetime,
-) -> list[Posting]:
-    """Return what brings the ledger to what an order is worth now."""
-    order = settlement.facts
-    held = posted.get(order.order_id, OrderPostings())
-    difference = settlement.net - held.points
-    if difference == 0 or order.order_id not in member_ids or settlement.terms is None:
-        return []
-    common: dict[str, Any] = {
-        "program_id": settlement.terms.program_id,
-        "member_id": member_ids[order.order_id],
-        "reason": _reason(settlement, difference=difference),
-        "effective_at": order.placed_at,
-        "order_id": order.order_id,
-        "details": _details(settlement),
-        "is_qualifying": True,
-    }
-    key = f"order:{order.order_id}:{len(held.keys) + 1}"
-    if difference < 0:
-        owes = settlement.policy.when_short is WhenShort.OWE
-        return [
-            Take(
-                **common,
-                key=key,
-                points=-difference,
-                shortfall=Shortfall.DEBT if owes else Shortfall.FORGIVE,
-            )
-        ]
-    lots = lots_of(settlement, points=difference, now=now)
-    return [
-        Award(
-            **common,
-            key=key if number == 0 else f"{key}.{number}",
-            points=points,
-            lot=lot,
-            is_activity=True,
-        )
-        for number, (lot, points) in enumerate(lots)
-    ]
-
-
-def _schedule_maturity(settlements: Iterable[Settlement], *, now: datetime) -> None:
-    """Set when points mature that wait for their order to be fulfilled, once it is."""
-    fulfilled = {
-        settlement.facts.order_id: matures_at
-        for settlement in settlements
-        if settlement.terms is not None
-        and settlement.policy.maturing is Maturing.AFTER_FULFILLMENT
-        and (matures_at := order_matures_at(settlement)) is not None
-    }
-    if fulfilled:
-        schedule_maturity(matures_at=fulfilled)
-
-
-def _reason(settlement: Settlement, *, difference: int) -> Reason:
-    if difference > 0:
-        return Reason.ORDER_EARNED
-    if settlement.outcome is Outcome.CANCELLED:
-        return Reason.ORDER_CANCELLED
-    if settlement.returned > 0:
-        return Reason.ORDER_REFUNDED
-    return Reason.ORDER_CHANGED
-
-
-def _details(settlement: Settlement) -> dict[str, object]:
-    """Return the breakdown that an entry keeps, so that its number explains itself."""
-    order = settlement.facts
-    details: dict[str, object] = {
-        "order_number": order.number,
-        "currency": order.currency,
-        "earned": settlement.earned,
-        "returned": settlement.returned,
-    }
-    if settlement.rate is not None:
-        details |= {
-            "merchandise": str(settlement.merchandise),
-            "price_basis": settlement.rate.price_basis.value,
-            "points_per_unit": str(settlement.rate.points_per_unit),
-            "total": str(order.total),
-            "charged": str(order.charged),
-            "rules": list(settlement.breakdown),
-        }
-    return details
 
 
 def _settled_row(

@@ -11,12 +11,14 @@ from saleor.celeryconf import app
 from saleor.core.db.connection import allow_writer
 
 from saleor_loyalty.emails.delivery import deliver_due
+from saleor_loyalty.flows.claim_members import claim_members
 from saleor_loyalty.flows.merge_members import move_late_points
 from saleor_loyalty.flows.reward_activities import reward_birthdays, reward_late_sign_ups
 from saleor_loyalty.flows.settle_orders import SettleReport, settle_due_orders
 from saleor_loyalty.orders.operations import advance_sweep, mark_due
 from saleor_loyalty.orders.queries import swept_until
 from saleor_loyalty.points.sweeps import expire_due, mature_due, void_due_holds
+from saleor_loyalty.points.verification import verify
 from saleor_loyalty.programs.queries import earliest_rate_at
 from saleor_loyalty.shop.mail import mail_sender
 from saleor_loyalty.shop.orders import (
@@ -54,9 +56,14 @@ BEAT_SCHEDULE = {
         "schedule": timedelta(minutes=1),
         "options": {"expires": 60},
     },
-    "loyalty-reward-days": {
-        "task": "saleor_loyalty.plugin.tasks.reward_days_task",
+    "loyalty-hourly": {
+        "task": "saleor_loyalty.plugin.tasks.hourly_task",
         "schedule": crontab(minute=17),
+        "options": {"expires": 3600},
+    },
+    "loyalty-verify-ledger": {
+        "task": "saleor_loyalty.plugin.tasks.verify_ledger_task",
+        "schedule": crontab(minute=43, hour=3),
         "options": {"expires": 3600},
     },
 }
@@ -141,9 +148,22 @@ def move_due_points_task() -> None:
 
 @app.task
 @allow_writer()
-def reward_days_task() -> None:
-    """Reward birthdays, each in its programme's zone, and move what merged members still got."""
+def hourly_task() -> None:
+    """Do what can wait an hour.
+
+    Imported members find their accounts, birthdays are rewarded in their programme's zone, and
+    what merged members still got moves on.
+    """
     if load_settings() is None:
         return
+    claim_members(now=timezone.now())
     reward_birthdays(now=timezone.now())
     move_late_points(now=timezone.now())
+
+
+@app.task
+@allow_writer()
+def verify_ledger_task() -> None:
+    """Prove the ledger; what drifts is logged as an error and kept for staff."""
+    if load_settings() is not None:
+        verify(now=timezone.now())

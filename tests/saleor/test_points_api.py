@@ -11,8 +11,8 @@ from saleor_loyalty.earning.operations import create_rule
 from saleor_loyalty.earning.rules import RuleDefinition
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.plugin.tasks import (
+    hourly_task,
     move_due_points_task,
-    reward_days_task,
     settle_due_orders_task,
     sweep_orders_task,
 )
@@ -278,8 +278,8 @@ def test_a_birthday_is_rewarded_once_a_year_however_often_it_changes(
         born_on = (today - timedelta(days=back)).replace(year=1996)
         answer = ask(user_api_client, BIRTHDAY, {"on": born_on.isoformat()})
         assert answer["data"]["loyaltyBirthdayUpdate"]["member"] == {"bornOn": born_on.isoformat()}
-        reward_days_task()
-        reward_days_task()
+        hourly_task()
+        hourly_task()
 
     assert Entry.objects.filter(reason="activity_earned").count() == 1
 
