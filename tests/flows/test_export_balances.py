@@ -87,8 +87,8 @@ def test_lots_with_the_same_dates_are_one_row_and_each_state_is_another(program)
         make_posting(member, 20, key="a"),
         make_posting(member, 50, key="b"),
         make_posting(member, 9, key="c", lot=LotTerms(is_pending=True)),
-        make_posting(member, 4, key="d", lot=LotTerms(inactivity_months=12)),
         hold,
+        make_posting(member, 4, key="d", lot=LotTerms(inactivity_months=12)),
     ]
     post(postings=postings, now=NOW)
 
