@@ -5,10 +5,14 @@ A map of the package, top to bottom; imports point downwards only:
     plugin/    where Saleor calls us: plugin class, hooks, Celery tasks, mounting of the schema
     graphql/   types, queries and mutations on Saleor's main endpoint
     shop/      Saleor behind plain functions: order facts, customers, channels, SMTP settings
-    flows/     what combines features: settling orders, adjusting points, joining
-    points/    the ledger: entries and balances
+    management/ manage.py: verify, import, export, replay
+    replay/    what a programme would have cost on a purchase history
+    flows/     what combines features: settling orders, adjusting points, joining, merging
+    points/    the ledger: entries, balances, lots and holds; what time does to them; its proof
+    earning/   earning rules, what they give, caps and budgets
+    adjustments/ points by hand, and those that wait for a second person
     orders/    facts of an order, orders that are due, what was settled for each
-    programs/  a programme: channels, currencies and rates, names
+    programs/  a programme: channels, currencies and rates, names, policies
     members/   who takes part
     emails/    the queue, rendering, delivery; knows no feature
     errors.py  the base of every error
