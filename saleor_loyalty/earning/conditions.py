@@ -198,20 +198,39 @@ class HasVoucher(OrderCondition):
         return order.voucher_code in self.values if self.values else bool(order.voucher_code)
 
 
-class CostsAtLeast(OrderCondition):
-    """The rule's items cost at least so much: "EUR 50". One value a currency; others never match."""
-
-    kind = "minimum_amount"
+class AmountCondition(OrderCondition):
+    """A condition on what the rule's items cost: "EUR 50". One value a currency."""
 
     def check_value(self, value: str) -> None:
         """Want a currency and an amount."""
         if _amount(value) is None:
             self.refuse(f"{value!r} is not a currency and an amount, like 'EUR 50'")
 
+    def limit(self, currency: str) -> Decimal | None:
+        """Return the amount in a currency, or None."""
+        return dict(found for value in self.values if (found := _amount(value))).get(currency)
+
+
+class CostsAtLeast(AmountCondition):
+    """The rule's items cost at least so much: "EUR 50". One value a currency; others never match."""
+
+    kind = "minimum_amount"
+
     def matches(self, order: OrderFacts, situation: Situation) -> bool:
         """Compare the amount in the order's currency."""
-        limits = dict(found for value in self.values if (found := _amount(value)))
-        return order.currency in limits and situation.amount >= limits[order.currency]
+        limit = self.limit(order.currency)
+        return limit is not None and situation.amount >= limit
+
+
+class CostsAtMost(AmountCondition):
+    """The rule's items cost at most so much: "EUR 500". One value a currency; others never match."""
+
+    kind = "maximum_amount"
+
+    def matches(self, order: OrderFacts, situation: Situation) -> bool:
+        """Compare the amount in the order's currency."""
+        limit = self.limit(order.currency)
+        return limit is not None and situation.amount <= limit
 
 
 class IsProduct(ItemCondition):

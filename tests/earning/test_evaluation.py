@@ -286,6 +286,8 @@ ORDER = make_order(
         ("voucher", "SUMMER", "WINTER"),
         ("minimum_amount", "USD 100", "USD 100.01"),
         ("minimum_amount", "USD 1", "EUR 1"),
+        ("maximum_amount", "USD 100", "USD 99.99"),
+        ("maximum_amount", "USD 500", "EUR 500"),
         ("product", "5", "6"),
         ("category", "8", "7"),
         ("collection", "3", "4"),
