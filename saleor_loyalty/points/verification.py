@@ -20,6 +20,7 @@ from saleor_loyalty.points.rules import Bucket, Leg, Reason
 logger = logging.getLogger(__name__)
 
 NAMED_IN_A_LOG = 10
+MEMBERS_AT_ONCE = 500
 
 
 @dataclass(frozen=True, order=True, kw_only=True)
@@ -138,10 +139,8 @@ def find_drift(
         if member_ids is None:
             cursor.execute(ROOMY)
         cursor.execute(FIND.format(mine=mine), {"program": program_id, "members": member_ids})
-        return [
-            Drift(member_id=member, what=what, is_value=int(value), should_be=int(should_be))
-            for member, what, value, should_be in cursor.fetchall()
-        ]
+        names = ("member_id", "what", "is_value", "should_be")
+        return [Drift(**dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
 
 
 def verify(*, now: datetime, program_id: int | None = None) -> list[Drift]:
@@ -171,16 +170,15 @@ def verify(*, now: datetime, program_id: int | None = None) -> list[Drift]:
 def repair(*, drifts: Iterable[Drift], now: datetime) -> list[Drift]:
     """Put members with drifts right, and return what still drifts (nothing, that is).
 
-    Each member in a transaction of its own and under its lock: what the entries themselves make
+    Some members at a time, in a transaction and under their locks: what the entries themselves make
     impossible (a bucket below zero, points outside of any lot) is corrected by new entries;
     then balance, lots and holds are written anew from the entries. A repeat changes nothing.
     """
     found = sorted(drifts)
     _record(found, now=now)
     member_ids = sorted({drift.member_id for drift in found})
-    for number, member_id in enumerate(member_ids, start=1):
-        _repair_member(member_id, now=now)
-        logger.info("Repaired member %s, %s of %s", member_id, number, len(member_ids))
+    for start in range(0, len(member_ids), MEMBERS_AT_ONCE):
+        _repair_members(member_ids[start : start + MEMBERS_AT_ONCE], now=now)
     left = find_drift(member_ids=member_ids) if member_ids else []
     still_open = LedgerDrift.objects.filter(repaired_at=None, member__in=member_ids)
     _close(still_open, left, now=now)
@@ -188,9 +186,10 @@ def repair(*, drifts: Iterable[Drift], now: datetime) -> list[Drift]:
 
 
 @transaction.atomic
-def _repair_member(member_id: int, *, now: datetime) -> None:
-    lock_members(member_ids={member_id})
-    _correct(member_id, now=now)
+def _repair_members(member_ids: list[int], *, now: datetime) -> None:
+    lock_members(member_ids=set(member_ids))
+    for member_id in member_ids:
+        _correct(member_id, now=now)
     updates = (
         f"""
         INSERT INTO {Balance._meta.db_table} AS balance
@@ -206,7 +205,7 @@ def _repair_member(member_id: int, *, now: datetime) -> None:
     )
     with connection.cursor() as cursor:
         for update in updates:
-            cursor.execute(update.format(mine=OF_MEMBERS), {"members": [member_id]})
+            cursor.execute(update.format(mine=OF_MEMBERS), {"members": member_ids})
 
 
 def _rewrite(table: str, truth: str, names: Sequence[str]) -> str:
@@ -223,11 +222,12 @@ def _rewrite(table: str, truth: str, names: Sequence[str]) -> str:
 
 def _correct(member_id: int, *, now: datetime) -> None:
     """Write entries where those that are there cannot be all, so that nothing is below zero."""
-    lots = Lot.objects.filter(member=member_id).order_by("expires_at", "id")
-    books = Books(lot_ids=lots.values_list("pk", flat=True))
     entries = Entry.objects.filter(member=member_id).order_by()
-    moves = entries.values_list("lot", "hold", "source", "target")
-    for lot_id, hold_id, source, target, points in moves.annotate(Sum("points")):
+    columns = entries.values_list("lot", "hold", "source", "target")
+    moves = list(columns.annotate(Sum("points")))
+    lots = Lot.objects.filter(pk__in={move[0] for move in moves}).order_by("expires_at", "id")
+    books = Books(lot_ids=lots.values_list("pk", flat=True))
+    for lot_id, hold_id, source, target, points in moves:
         books.note(
             Leg(
                 source=Bucket(source),

@@ -162,7 +162,7 @@ def write(
                 [column for _, columns in filled for column in columns],
             )
     except IntegrityError as error:
-        if any(name in str(error) for name in ("loyalty_entry_posted_once", "loyalty_hold_key")):
+        if "loyalty_entry_posted_once" in str(error):
             raise IdempotencyConflict(field="idempotency_key") from error
         raise
 

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
+    initialize,
     invariant,
     precondition,
     rule,
@@ -52,10 +53,11 @@ EXAMPLES = int(os.environ.get("LOYALTY_SOAK_EXAMPLES", "200"))
 STEPS = 25
 DAY = timedelta(days=1)
 
-members = st.integers(0, 2)
+members = st.sampled_from([0, 0, 0, 1, 1, 2])  # what happens to one member, meets
 numbers = st.integers(1, 60)
 orders = st.sampled_from(["", "order-1", "order-2", "order-3"])
 any_hold = st.integers(0, 20)
+shortfalls = st.sampled_from([*Shortfall, Shortfall.DEBT])
 lot_terms = st.sampled_from(
     [
         (LotTerms(), None),
@@ -141,6 +143,14 @@ class Ledger(RuleBasedStateMachine):
         return key, member, Hold.objects.get(key=key, program=member.program_id)
 
     # What can happen.
+
+    @initialize(spent=st.integers(1, 40), held=st.integers(1, 20))
+    def begin(self, spent, held):
+        """A member has spent and held points already, so that undoing and owing soon meet."""
+        self.award(0, 60, (LotTerms(), 40), "order-1", False)
+        self.spend(0, spent)
+        self.authorize(0, held, 2)
+        self.award(1, 40, (LotTerms(), None), "order-2", True)
 
     @rule(number=members, points=numbers, terms=lot_terms, order_id=orders, active=st.booleans())
     def award(self, number, points, terms, order_id, active):
@@ -275,7 +285,7 @@ class Ledger(RuleBasedStateMachine):
         self.do(GiveBack, member, hold_key=key, points=points)
         self.pocket(member).gain(spent if points is None else points)
 
-    @rule(number=members, points=numbers, order_id=orders, when_short=st.sampled_from(Shortfall))
+    @rule(number=members, points=numbers, order_id=orders, when_short=shortfalls)
     def take(self, number, points, order_id, when_short):
         member = self.members[number]
         pocket = self.pocket(member)
@@ -294,6 +304,22 @@ class Ledger(RuleBasedStateMachine):
         pocket.pending -= own_pending
         pocket.available -= own_available + others
         pocket.debt += rest - others if when_short is Shortfall.DEBT else 0
+
+    @rule(number=members, owed=numbers, points=st.none() | numbers, is_spent=st.booleans())
+    def owe_while_points_are_away(self, number, owed, points, is_spent):
+        """Rare by chance: what comes back from a hold meets a debt."""
+        away = self.pocket(self.members[number]).available
+        if away == 0:
+            return
+        self.authorize(number, away, None)
+        last = len(self.holds) - 1
+        if is_spent:
+            self.capture(last, None)
+        self.take(number, owed, "", Shortfall.DEBT)
+        if is_spent:
+            self.undo(last, points)
+        else:
+            self.void(last, points)
 
     @rule(number=members, points=numbers)
     def forgive(self, number, points):

@@ -5,6 +5,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 
+from saleor_loyalty.points import verification
 from saleor_loyalty.points.models import Balance, Entry, Hold, LedgerDrift, Lot
 from saleor_loyalty.points.operations import post
 from saleor_loyalty.points.postings import Authorize, Capture, GiveBack
@@ -259,6 +260,20 @@ def test_what_is_owed_is_never_below_zero(member):
     assert repair(drifts=find_drift(), now=NOW) == []
 
     assert purse(member) == Purse(available=80, held=30, debt=0)
+
+
+def test_many_members_are_repaired_some_at_a_time(db, monkeypatch):
+    monkeypatch.setattr(verification, "MEMBERS_AT_ONCE", 2)
+    program = make_program()
+    members = [make_member(program) for _ in range(5)]
+    post(postings=[make_posting(one, 5, key=f"give-{one.pk}") for one in members], now=NOW)
+    Balance.objects.update(available=1)
+    Lot.objects.update(available=2)
+
+    left = repair(drifts=find_drift(), now=NOW)
+
+    assert left == find_drift() == []
+    assert {purse(one).available for one in members} == {5}
 
 
 def test_findings_are_kept_once_and_closed_when_they_are_gone(member):
