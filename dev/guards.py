@@ -44,8 +44,8 @@ GUARDS = [
         "the lock on members",
         ("points/test_races.py", "points/test_post.py::test_32_threads_spend"),
         f"{POINTS}/operations.py",
-        "Member.objects.select_for_update(no_key=True).filter(",
-        "Member.objects.filter(",
+        " ORDER BY id FOR NO KEY UPDATE",
+        "",
     ),
     Guard(
         "a key is unique",

@@ -18,7 +18,7 @@ from saleor_loyalty.adjustments.rules import (
 from saleor_loyalty.errors import LoyaltyError
 from saleor_loyalty.flows.order_lots import expiring
 from saleor_loyalty.members.models import Member
-from saleor_loyalty.points.operations import post
+from saleor_loyalty.points.operations import lock_members, post
 from saleor_loyalty.points.postings import Award, Take, check_points
 from saleor_loyalty.points.rules import Reason
 from saleor_loyalty.points.writing import IdempotencyConflict
@@ -114,12 +114,9 @@ def decide_adjustment(
         InsufficientPoints: the member does not have what would be taken.
 
     """
-    waiting = (
-        Adjustment.objects.select_for_update()
-        .select_related("member")
-        .filter(pk=adjustment_id, status=AdjustmentStatus.WAITING.value)
-    )
-    adjustment = waiting.first()
+    waiting = Adjustment.objects.filter(pk=adjustment_id, status=AdjustmentStatus.WAITING.value)
+    lock_members(member_ids=set(waiting.values_list("member", flat=True)))
+    adjustment = waiting.select_for_update().first()
     if adjustment is None:
         raise AdjustmentNotFound(field="id")
     if adjustment.requested_by == actor:

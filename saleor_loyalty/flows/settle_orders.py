@@ -30,7 +30,7 @@ from saleor_loyalty.orders.models import SettledOrder
 from saleor_loyalty.orders.operations import claim_due, clear_due, postpone, save_settled
 from saleor_loyalty.orders.queries import settled_orders
 from saleor_loyalty.orders.rules import Outcome
-from saleor_loyalty.points.operations import post
+from saleor_loyalty.points.operations import lock_members, post
 from saleor_loyalty.points.queries import posted_for_orders, purses_of
 from saleor_loyalty.programs.queries import TermsIndex, load_terms
 
@@ -120,7 +120,7 @@ def settle(*, facts: Sequence[OrderFacts], now: datetime) -> SettleReport:
     )
     members = members_of(user_ids={order.user_id for order in orders if order.user_id is not None})
     settlements = _settlements(orders, before=before, terms=terms, members=members, now=now)
-    member_ids = _member_ids(settlements.all, before=before, members=members)
+    member_ids = _unmerged(_member_ids(settlements.all, before=before, members=members))
     postings = [
         posting
         for settlement in settlements.all
@@ -248,6 +248,16 @@ def _settled_row(
         breakdown=list(settlement.breakdown),
         settled_at=now,
     )
+
+
+def _unmerged(member_ids: Mapping[str, int]) -> dict[str, int]:
+    """Lock the members of orders; who was merged meanwhile is the member they were merged into."""
+    lock_members(member_ids=set(member_ids.values()))
+    merged = {
+        member.pk: member.merged_into_id or member.pk
+        for member in Member.objects.filter(pk__in=set(member_ids.values()))
+    }
+    return {order_id: merged[pk] for order_id, pk in member_ids.items()}
 
 
 def _is_newly_earned(settlement: Settlement, *, before: SettledOrder | None) -> bool:

@@ -6,7 +6,7 @@ All share a key, which makes them happen once per programme, and a fingerprint o
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -71,10 +71,13 @@ class Posting:
     def fingerprint(self) -> str:
         """Return a digest of what was asked for, to tell a repeat from a conflict.
 
-        Times are left out: asking again later is still the same wish.
+        Times are left out: asking again later is still the same wish. So is what is at its
+        default: a field that a later version adds changes no digest.
         """
         asked = {
-            one.name: getattr(self, one.name) for one in fields(self) if one.name not in NOT_ASKED
+            one.name: value
+            for one in fields(self)
+            if one.name not in NOT_ASKED and (value := getattr(self, one.name)) != _default(one)
         }
         text = json.dumps([type(self).__name__, asked], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()
@@ -206,7 +209,7 @@ class Mature(Posting):
         if lot is None or lot.pending == 0:
             return
         wallet.move(Bucket.PENDING, Bucket.AVAILABLE, lot.pending, lot=lot)
-        lot.matures_at = self.matured_at
+        lot.matures_at = min(lot.matures_at or self.matured_at, self.matured_at)
         if lot.expires_at is not None:
             promised = self.matured_at + timedelta(days=lot.terms.notice_days)
             lot.expires_at = max(lot.expires_at, promised)
@@ -392,6 +395,10 @@ class MoveDebt(Posting):
             wallet.repay_debt()
         else:
             wallet.move(Bucket.TRANSFERRED, Bucket.DEBT, -self.points)
+
+
+def _default(one: Field[Any]) -> Any:
+    return one.default_factory() if one.default_factory is not MISSING else one.default
 
 
 def check_points(points: int, *, most: int = MAX_POINTS) -> None:

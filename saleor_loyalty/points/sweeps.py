@@ -6,7 +6,7 @@ of `post`: available points of a lot move to EXPIRED, and the balance with them.
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from django.db import connection, transaction
@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 CHUNK = 20_000
 POSTINGS_A_CALL = 500
+LATE = timedelta(days=1)
 
 Row = TypeVar("Row", bound=Model)
 
@@ -30,11 +31,17 @@ Row = TypeVar("Row", bound=Model)
 def mature_due(*, now: datetime) -> int:
     """Make pending points available whose time has come; return the number of lots."""
     due = Lot.objects.filter(pending__gt=0, matures_at__lte=now).order_by("matures_at", "id")
-    return _post_all(due, lambda lot: maturing(lot, at=lot.matures_at or now, actor=""), now=now)
+
+    def in_time(lot: Lot) -> Mature:
+        """After an outage points mature when it is over, so that the notice begins only then."""
+        at = lot.matures_at or now
+        return maturing(lot, at=at, usable_at=at if now - at < LATE else now, actor="")
+
+    return _post_all(due, in_time, now=now)
 
 
-def maturing(lot: Lot, *, at: datetime, actor: str, note: str = "") -> Mature:
-    """Return the posting that makes a lot's pending points available."""
+def maturing(lot: Lot, *, at: datetime, actor: str, usable_at: datetime | None = None) -> Mature:
+    """Return the posting that makes a lot's pending points available, in fact at `usable_at`."""
     return Mature(
         program_id=lot.program_id,
         member_id=lot.member_id,
@@ -42,9 +49,8 @@ def maturing(lot: Lot, *, at: datetime, actor: str, note: str = "") -> Mature:
         reason=Reason.MATURED,
         effective_at=at,
         lot_id=lot.pk,
-        matured_at=at,
+        matured_at=usable_at or at,
         actor=actor,
-        note=note,
     )
 
 

@@ -6,6 +6,7 @@ from saleor_loyalty.adjustments.models import Adjustment
 from saleor_loyalty.adjustments.rules import AdjustmentReason
 from saleor_loyalty.flows.adjust_points import MemberNotFound, adjust_points
 from saleor_loyalty.flows.merge_members import MergeImpossible, merge_members, move_late_points
+from saleor_loyalty.flows.settle_orders import settle as settle_facts
 from saleor_loyalty.flows.settle_orders import settle_due_orders
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.members.queries import all_members, members_of
@@ -29,6 +30,7 @@ from tests.factories import (
     make_user,
     refunded,
 )
+from tests.threads import in_threads
 
 DAY = timedelta(days=1)
 SOON = NOW + timedelta(minutes=1)
@@ -290,3 +292,23 @@ def test_points_on_hold_must_come_back_first(member, into):
     merge(member, into)
 
     assert purse(into) == Purse(available=10)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_order_that_is_settled_while_its_member_is_merged_counts_for_the_other():
+    program = make_program()
+    users = [make_user("old@example.com"), make_user("new@example.com")]
+    old, new = (make_member(program, user=user) for user in users)
+
+    def work(number):
+        if number == 0:
+            return merge_members(member_id=old.pk, into_id=new.pk, actor="", now=NOW)
+        order = make_order(f"o{number}", user_id=users[0].pk, placed_at=NOW)
+        return settle_facts(facts=[order], now=NOW)
+
+    results = in_threads(9, work)
+
+    assert not [one for one in results if isinstance(one, Exception)]
+    assert set(SettledOrder.objects.values_list("member", flat=True)) == {new.pk}
+    purses = purses_of(member_ids=[old.pk, new.pk])
+    assert purses == {old.pk: Purse(), new.pk: Purse(available=8000)}

@@ -318,3 +318,17 @@ def test_maturing_by_hand_while_the_sweep_waits_happens_once():
 
     assert results == [0, 1]
     assert (purse(member), purse(other)) == (Purse(available=10), Purse(available=10))
+
+
+def test_after_an_outage_the_notice_begins_when_points_become_usable(member):
+    terms = LotTerms(
+        is_pending=True,
+        matures_at=NOW,
+        expires_at=NOW + timedelta(days=10),
+        notice_days=7,
+    )
+    post(postings=[make_posting(member, 5, lot=terms)], now=NOW)
+
+    mature_due(now=NOW + timedelta(days=20))
+
+    assert Lot.objects.get().expires_at == NOW + timedelta(days=27)
