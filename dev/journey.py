@@ -178,6 +178,18 @@ def set_up_program(shop: Shop) -> Dict[str, Any]:
     return dict(data["loyaltyProgramCreate"]["loyaltyProgram"])
 
 
+def add_rule(shop: Shop, program_id: str, **values: Any) -> str:
+    """Add an earning rule to a programme and return its id."""
+    data = shop.ask(
+        """mutation($program: ID!, $input: LoyaltyEarningRuleInput!) {
+          loyaltyEarningRuleCreate(program: $program, input: $input) {
+            earningRule { id } errors { field message code } } }""",
+        {"program": program_id, "input": values},
+        shop.admin,
+    )
+    return str(data["loyaltyEarningRuleCreate"]["earningRule"]["id"])
+
+
 def register(shop: Shop, *, address: str, password: str, first_name: str) -> str:
     """Register a shopper and return their token."""
     shop.ask(
@@ -224,7 +236,8 @@ def variants(shop: Shop, count: int = 2) -> List[Dict[str, Any]]:
 
 CHECKOUT = """id totalPrice { gross { amount currency } }
   subtotalPrice { gross { amount currency } }
-  loyalty { pointsToEarn program { name pointsName } }"""
+  loyalty { pointsToEarn program { name pointsName }
+    breakdown { parts { name points } } }"""
 
 
 def fill_checkout(

@@ -9,7 +9,7 @@ from dev.journey import Refused, Shop
 
 ADA = "ada.lovelace@example.com"
 PASSWORD = "password-of-ada"
-TEN = Decimal(10)
+WELCOME = 100
 
 
 class Story:
@@ -50,6 +50,15 @@ def _play(story: Story, shop: Shop) -> None:
         f'Staff switch Loyalty on and create "{program["name"]}": '
         f"{rate.normalize():f} {program['pointsName']} a dollar."
     )
+    journey.add_rule(
+        shop,
+        program["id"],
+        name="Welcome",
+        trigger="FIRST_ORDER",
+        action="FIXED_POINTS",
+        points=WELCOME,
+    )
+    story.tell(f"They add an earning rule: {WELCOME} more for a first order.")
     token = journey.register(shop, address=ADA, password=PASSWORD, first_name="Ada")
     story.tell(f"Ada registers and logs in as {ADA}.")
     story.check(
@@ -60,12 +69,18 @@ def _play(story: Story, shop: Shop) -> None:
     checkout = journey.fill_checkout(shop, address=ADA, token=token)
     subtotal = Decimal(str(checkout["subtotalPrice"]["gross"]["amount"]))
     total = Decimal(str(checkout["totalPrice"]["gross"]["amount"]))
-    to_earn = int((subtotal * rate).to_integral_value(ROUND_FLOOR))
+    to_earn = int((subtotal * rate).to_integral_value(ROUND_FLOOR)) + WELCOME
     story.check(
         f"Her basket costs {total} USD, {subtotal} of it merchandise; "
         f"the checkout promises {checkout['loyalty']['pointsToEarn']} Stars.",
         found=checkout["loyalty"]["pointsToEarn"],
         expected=to_earn,
+    )
+    parts = [one["points"] for one in checkout["loyalty"]["breakdown"]["parts"]]
+    story.check(
+        f"It says why: {parts[0]} for what she buys, {sum(parts[1:])} for a first order.",
+        found=parts,
+        expected=[to_earn - WELCOME, WELCOME],
     )
     transaction = journey.pay(shop, checkout)
     order = journey.complete(shop, checkout, token=token)

@@ -10,11 +10,6 @@ from dev.journey import until
 
 PASSWORD = "password-of-the-shopper"
 
-RULE = """mutation($program: ID!, $input: LoyaltyEarningRuleInput!) {
-  loyaltyEarningRuleCreate(program: $program, input: $input) {
-    earningRule { id } errors { field code message } } }"""
-CHECKOUT = """query($id: ID!) { checkout(id: $id) { subtotalPrice { gross { amount } }
-  loyalty { pointsToEarn breakdown { parts { name points } } } } }"""
 ORDER = """query($id: ID!) { order(id: $id) { loyalty { points earnedPoints returnedPoints
   breakdown { parts { name points ruleVersion } } } } }"""
 BALANCE = """{ me { loyalty { id balance { availablePoints pendingPoints
@@ -33,9 +28,7 @@ def a_rule(shop, program):
     made = []
 
     def make(**values):
-        variables = {"program": program, "input": values}
-        data = shop.ask(RULE, variables, shop.admin)["loyaltyEarningRuleCreate"]
-        made.append(data["earningRule"]["id"])
+        made.append(journey.add_rule(shop, program, **values))
         return made[-1]
 
     yield make
@@ -78,7 +71,7 @@ def test_what_the_checkout_promises_by_rules_the_order_earns_and_a_refund_keeps_
     a_rule(name="Welcome", trigger="FIRST_ORDER", action="FIXED_POINTS", points=500)
 
     checkout = journey.fill_checkout(shop, address=address, token=token)
-    promised = shop.ask(CHECKOUT, {"id": checkout["id"]}, token)["checkout"]["loyalty"]
+    promised = checkout["loyalty"]
     subtotal = Decimal(str(checkout["subtotalPrice"]["gross"]["amount"]))
     base, doubled = (int((subtotal * rate).to_integral_value(ROUND_FLOOR)) for rate in (10, 20))
     assert promised["pointsToEarn"] == doubled + 500
