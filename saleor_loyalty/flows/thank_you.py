@@ -56,6 +56,7 @@ def thank_you_email(
             "total": str(order.total),
             "points_earned": points_earned,
             "points_balance": purse.total,
+            "points_pending": purse.pending,
             "balance_value": str(worth) if worth else "",
         },
     )

@@ -245,3 +245,20 @@ def test_retries_wait_longer_and_longer_up_to_two_hours():
         120,
         120,
     ]
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", "Another 1,200 points will be yours to use later."),
+        ("nb", "Ytterligere 1 200 poeng kan du bruke senere."),
+        ("hr", "Još 1.200 bodova moći ćete koristiti kasnije."),
+    ],
+)
+def test_points_that_are_pending_are_told_apart_from_the_balance(language, words):
+    mail = thank_you(language, points_pending=1200, points_balance=0)
+
+    plain = mail.text.replace("\xa0", " ")
+    assert words in plain
+    assert words in str(Text(mail.html)).replace("\xa0", " ")
+    assert "yours to use later" not in thank_you("en").text
