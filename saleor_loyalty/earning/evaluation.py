@@ -94,10 +94,10 @@ def evaluate(
     caps and budgets; None looks at none of them.
     """
     lines = _earning_lines(order, rate=rate, policy=policy)
-    gains = _gains(order, lines, rate=rate, rules=rules, time_zone=time_zone)
+    gains = _gains(order, lines, rate=rate, rules=rules, time_zone=time_zone, usage=usage)
     parts = _rounded(gains, policy=policy)
-    if usage is not None:
-        parts = _limited(parts, usage=usage, moment=order.placed_at)
+    if usage is not None and usage.program_left is not None:
+        parts = _within_budget(parts, left=usage.program_left)
     merchandise = sum((line.amount for line in lines), Fraction(0))
     return Evaluation(merchandise=_decimal(merchandise), parts=tuple(parts))
 
@@ -129,6 +129,20 @@ def _earning_lines(order: OrderFacts, *, rate: Rate, policy: Policy) -> list[_Ea
 Gain = dict[int | None, Fraction]
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Gained:
+    """What a rule gives after its own limits; what it wanted, and which limit cut it."""
+
+    rule: RuleVersion | None
+    gain: Gain
+    wanted: Fraction
+    why: str = ""
+
+    @property
+    def total(self) -> Fraction:
+        return sum(self.gain.values(), Fraction(0))
+
+
 def _gains(
     order: OrderFacts,
     lines: Sequence[_EarningLine],
@@ -136,11 +150,16 @@ def _gains(
     rate: Rate,
     rules: Sequence[RuleVersion],
     time_zone: str,
-) -> list[tuple[RuleVersion | None, Gain]]:
+    usage: Usage | None,
+) -> list[_Gained]:
+    """Return what the rate and each rule give, in the order of the rules.
+
+    Limits of a rule count before others build on what it gives, or are compared with it.
+    """
     per_unit = Fraction(rate.points_per_unit)
     base: Gain = {number: line.amount * per_unit for number, line in enumerate(lines)}
-    gains: list[tuple[RuleVersion | None, Gain]] = [(None, base)]
-    best: list[tuple[RuleVersion, Gain]] = []
+    gains = [_Gained(rule=None, gain=base, wanted=sum(base.values(), Fraction(0)))]
+    best: list[_Gained] = []
     for rule in sorted(rules, key=lambda one: (one.position, one.rule_id)):
         if not rule.held_at(order.placed_at) or not rule.definition.is_on_orders:
             continue
@@ -148,15 +167,29 @@ def _gains(
         if matching is None:
             continue
         gain = _gain(rule, order, lines, matching=matching, before=gains)
+        gained = _limited(rule, gain, usage=usage, moment=order.placed_at)
         if rule.definition.stacking is Stacking.BEST:
-            best.append((rule, gain))
+            best.append(gained)
             continue
-        gains.append((rule, gain))
+        gains.append(gained)
         if rule.definition.stacking is Stacking.STOP:
             break
     if best:
-        gains.append(max(best, key=lambda one: sum(one[1].values())))
+        gains.append(max(best, key=lambda one: one.total))
     return gains
+
+
+def _limited(rule: RuleVersion, gain: Gain, *, usage: Usage | None, moment: datetime) -> _Gained:
+    """Cut what a rule gives to what its caps and budget leave, the same share of each line."""
+    wanted = sum(gain.values(), Fraction(0))
+    if usage is None or wanted <= 0:
+        return _Gained(rule=rule, gain=gain, wanted=wanted)
+    before = usage.by_rule.get(rule.rule_id, RuleUsage())
+    whole = wanted.__ceil__()
+    granted, why = limit_of_rule(rule, whole, usage=before, moment=moment)
+    if granted < whole:
+        gain = {key: one * granted / wanted for key, one in gain.items()}
+    return _Gained(rule=rule, gain=gain, wanted=wanted, why=why)
 
 
 def _matching_lines(
@@ -193,7 +226,7 @@ def _gain(
     lines: Sequence[_EarningLine],
     *,
     matching: Sequence[int],
-    before: Sequence[tuple[RuleVersion | None, Gain]],
+    before: Sequence[_Gained],
 ) -> Gain:
     definition = rule.definition
     if definition.action is Action.FIXED_POINTS:
@@ -204,14 +237,18 @@ def _gain(
         per_unit = Fraction(definition.rates.get(order.currency, Decimal(0)))
         return {number: lines[number].amount * per_unit for number in matching}
     extra = Fraction(definition.factor) - 1
-    counted = before if definition.stacking is Stacking.MULTIPLY else before[:1]
+    is_of_all = definition.stacking is Stacking.MULTIPLY
+    counted = before if is_of_all else before[:1]
+    keys: list[int | None] = list(matching)
+    if is_of_all and len(matching) == len(lines):
+        keys.append(None)  # what the order got as a whole is multiplied with all of its lines
     return {
-        number: extra * sum((gain.get(number, Fraction(0)) for _, gain in counted), Fraction(0))
-        for number in matching
+        key: extra * sum((one.gain.get(key, Fraction(0)) for one in counted), Fraction(0))
+        for key in keys
     }
 
 
-def _rounded(gains: Sequence[tuple[RuleVersion | None, Gain]], *, policy: Policy) -> list[Part]:
+def _rounded(gains: Sequence[_Gained], *, policy: Policy) -> list[Part]:
     """Round to whole points: the one place where earning rounds.
 
     By order: the sum is rounded, and each rule gets what it adds to the rounded sum. By line:
@@ -220,14 +257,15 @@ def _rounded(gains: Sequence[tuple[RuleVersion | None, Gain]], *, policy: Policy
     """
     parts: list[Part] = []
     so_far = Fraction(0)
-    for rule, gain in gains:
-        exact = sum(gain.values(), Fraction(0))
+    for one in gains:
         if policy.rounding_scope is RoundingScope.LINE:
-            points = sum(_round(one, policy.rounding) for one in gain.values())
+            points = sum(_round(gain, policy.rounding) for gain in one.gain.values())
         else:
-            points = _round(so_far + exact, policy.rounding) - _round(so_far, policy.rounding)
-        so_far += exact
-        parts.append(Part(rule=rule, wanted=points, granted=points))
+            upto = _round(so_far + one.total, policy.rounding)
+            points = upto - _round(so_far, policy.rounding)
+        so_far += one.total
+        wanted = max(_round(one.wanted, policy.rounding), points) if one.why else points
+        parts.append(Part(rule=one.rule, wanted=wanted, granted=points, why=one.why))
     missing = _round(so_far, Rounding.DOWN) - sum(part.granted for part in parts)
     if missing > 0:
         points = parts[0].granted + missing
@@ -235,28 +273,21 @@ def _rounded(gains: Sequence[tuple[RuleVersion | None, Gain]], *, policy: Policy
     return parts
 
 
+def _within_budget(parts: Sequence[Part], *, left: int) -> list[Part]:
+    """Cut what the programme's budget does not allow, from the last part on."""
+    excess = sum(part.granted for part in parts) - max(left, 0)
+    kept: list[Part] = []
+    for part in reversed(parts):
+        cut = min(max(part.granted, 0), max(excess, 0))
+        excess -= cut
+        kept.append(
+            replace(part, granted=part.granted - cut, why=Limit.PROGRAM_BUDGET) if cut else part
+        )
+    return kept[::-1]
+
+
 def _round(exact: Fraction, rounding: Rounding) -> int:
     return (exact + Fraction(1, 2) if rounding is Rounding.HALF_UP else exact).__floor__()
-
-
-def _limited(parts: Sequence[Part], *, usage: Usage, moment: datetime) -> list[Part]:
-    """Cut what caps and budgets do not allow; each part says why."""
-    limited: list[Part] = []
-    left = usage.program_left
-    for part in parts:
-        granted, why = part.granted, ""
-        if part.rule is not None and granted > 0:
-            granted, why = limit_of_rule(
-                part.rule,
-                granted,
-                usage=usage.by_rule.get(part.rule.rule_id, RuleUsage()),
-                moment=moment,
-            )
-        if left is not None and granted > left:
-            granted, why = max(left, 0), Limit.PROGRAM_BUDGET
-        left = left - granted if left is not None else None
-        limited.append(replace(part, granted=granted, why=why))
-    return limited
 
 
 def limit_of_rule(

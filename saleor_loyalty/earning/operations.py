@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import Max
 
 from saleor_loyalty.earning.models import EarningRule, EarningRuleVersion
-from saleor_loyalty.earning.rules import RuleDefinition, check_rule
+from saleor_loyalty.earning.rules import MAX_POSITION, RuleDefinition, RuleInvalid, check_rule
 from saleor_loyalty.errors import LoyaltyError
 from saleor_loyalty.programs.models import EarningRate, Program
 from saleor_loyalty.programs.operations import ProgramNotFound
@@ -31,9 +31,15 @@ class RuleChanges:
 
 @transaction.atomic
 def create_rule(
-    *, program_id: int, name: str, definition: RuleDefinition, is_active: bool = True, now: datetime
+    *,
+    program_id: int,
+    name: str,
+    definition: RuleDefinition,
+    now: datetime,
+    position: int | None = None,
+    is_active: bool = True,
 ) -> EarningRule:
-    """Add a rule at the end of a programme's list, for what happens from `now` on.
+    """Add a rule to a programme, for what happens from `now` on; at the end without `position`.
 
     Raises:
         ProgramNotFound, RuleInvalid, ConditionInvalid.
@@ -42,11 +48,12 @@ def create_rule(
     if not Program.objects.select_for_update(no_key=True).filter(pk=program_id).exists():
         raise ProgramNotFound(field="program_id")
     check_rule(name=name, definition=definition, currencies=_currencies(program_id))
+    _check_position(position)
     last = EarningRule.objects.filter(program=program_id).aggregate(last=Max("position"))["last"]
     rule = EarningRule.objects.create(
         program_id=program_id,
         name=name.strip(),
-        position=0 if last is None else last + 1,
+        position=position if position is not None else 0 if last is None else last + 1,
         created_at=now,
     )
     _open_version(rule, definition, now=now, is_active=is_active)
@@ -68,11 +75,13 @@ def update_rule(*, rule_id: int, changes: RuleChanges, now: datetime) -> Earning
     was_active = latest.valid_until is None
     definition = changes.definition or RuleDefinition.from_json(latest.definition)
     name = rule.name if changes.name is None else changes.name
-    check_rule(name=name, definition=definition, currencies=_currencies(rule.program_id))
+    is_active = was_active if changes.is_active is None else changes.is_active
+    if changes.name is not None or changes.definition is not None or is_active > was_active:
+        check_rule(name=name, definition=definition, currencies=_currencies(rule.program_id))
+    _check_position(changes.position)
     rule.name = name.strip()
     rule.position = rule.position if changes.position is None else changes.position
     rule.save()
-    is_active = was_active if changes.is_active is None else changes.is_active
     is_same = (latest.name, latest.position) == (rule.name, rule.position) and (
         RuleDefinition.from_json(latest.definition) == definition
     )
@@ -98,6 +107,11 @@ def delete_rule(*, rule_id: int, now: datetime) -> EarningRule:
     rule.save()
     EarningRuleVersion.objects.filter(rule=rule, valid_until=None).update(valid_until=now)
     return rule
+
+
+def _check_position(position: int | None) -> None:
+    if position is not None and not 0 <= position <= MAX_POSITION:
+        raise RuleInvalid(field="position", problem=f"must be 0 to {MAX_POSITION}")
 
 
 def _locked(rule_id: int) -> EarningRule:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.db.models import Q
 
-from saleor_loyalty.earning.models import BudgetUse, EarningRuleVersion
+from saleor_loyalty.earning.models import BudgetUse, EarningGrant, EarningRuleVersion
 from saleor_loyalty.earning.rules import RuleDefinition, RuleVersion
 from saleor_loyalty.programs.calendar import Period, local_date, period_start
 from saleor_loyalty.programs.models import Program
@@ -36,6 +36,16 @@ def rules_of(
     )
     for row in rows.select_related("rule").order_by("position", "rule_id", "number"):
         found[row.rule.program_id].append(version_of(row))
+    return found
+
+
+def grants_of(
+    *, member_ids: Iterable[int], using: str = "default"
+) -> dict[int, list[EarningGrant]]:
+    """Return what rules gave to members, by member id. One query."""
+    found: dict[int, list[EarningGrant]] = defaultdict(list)
+    for grant in EarningGrant.objects.using(using).filter(member__in=list(member_ids)):
+        found[grant.member_id].append(grant)
     return found
 
 

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from functools import reduce
+from operator import or_
 
 from django.db import connection
 from django.db.models import Q
@@ -190,9 +192,8 @@ class UsageBook:
                 if before.get((rule_id, name)) != given
             ]
         if gone:
-            EarningGrant.objects.filter(
-                rule__in={rule_id for rule_id, _ in gone}, cause__in={name for _, name in gone}
-            ).delete()
+            pairs = (Q(rule=rule_id, cause=name) for rule_id, name in gone)
+            EarningGrant.objects.filter(reduce(or_, pairs)).delete()
         if rows:
             EarningGrant.objects.bulk_create(
                 rows,
@@ -260,26 +261,25 @@ def _members_of(customers: set[Customer]) -> dict[int, Customer]:
     return found
 
 
-def read_usage(
-    *, cause: Cause, rules: Sequence[RuleVersion], member_id: int | None, using: str = "default"
+def usage_of(
+    *,
+    cause: Cause,
+    rules: Sequence[RuleVersion],
+    grants: Iterable[EarningGrant],
+    used: Mapping[tuple[int, Period], int],
 ) -> Usage:
-    """Return what was used before a cause, without locks: for previews. Two queries at most."""
-    rows: Iterable[EarningGrant] = ()
-    if member_id is not None and rules:
-        rows = EarningGrant.objects.using(using).filter(
-            member=member_id, rule__in={rule.rule_id for rule in rules}
-        )
-    keys = _budget_keys([cause], {cause.customer.program_id: rules})
-    used: dict[BudgetKey, int] = {}
-    if keys:
-        used = _by_key(
-            BudgetUse.objects.using(using).filter(
-                program=cause.customer.program_id,
-                period_start__in={start for _, _, start in keys},
-            )
-        )
-    grants = _by_customer(rows, {member_id: cause.customer} if member_id is not None else {})
-    return UsageBook(grants=grants, budgets=used).usage(cause, rules)
+    """Return what was used before a cause, from what a preview has loaded without locks.
+
+    `grants` are the customer's; `used` are the current periods' budgets by rule (0: the
+    programme's own) and period.
+    """
+    budgets = {
+        (cause.customer.program_id, rule_id, period_start(cause.on, period)): points
+        for (rule_id, period), points in used.items()
+    }
+    rows = list(grants)
+    found = _by_customer(rows, {row.member_id: cause.customer for row in rows})
+    return UsageBook(grants=found, budgets=budgets).usage(cause, rules)
 
 
 def _by_customer(

@@ -74,6 +74,8 @@ def adjust_points(
     if member is None:
         raise MemberNotFound(field="member_id")
     member = member.merged_into or member
+    if idempotency_key is not None:
+        _one_at_a_time(f"{member.program_id}:key:{idempotency_key}")
     _one_at_a_time(f"{member.program_id}:{actor}")
     asked = Adjustment(
         program_id=member.program_id,
@@ -133,7 +135,7 @@ def decide_adjustment(
 
 
 def _one_at_a_time(actor: str) -> None:
-    """Lock an actor, so that two calls cannot pass the same limit together."""
+    """Lock an actor or a key, so that two calls cannot pass the same limit or key together."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_advisory_xact_lock(hashtextextended('saleor_loyalty:adjust:' || %s, 0))",

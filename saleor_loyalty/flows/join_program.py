@@ -34,9 +34,11 @@ class NoProgram(LoyaltyError):
     code = "no_program"
 
 
-@transaction.atomic
 def join_program(*, user_id: int, channel_id: int, now: datetime) -> Member:
     """Make a customer a member of the channel's programme; a member stays one as they are.
+
+    Signing up is rewarded in a transaction of its own, since its locks come before members in
+    the order of locks; should it fail, the sweep rewards it. Imported members did not sign up.
 
     Raises:
         NoProgram: no active programme serves the channel.
@@ -47,7 +49,8 @@ def join_program(*, user_id: int, channel_id: int, now: datetime) -> Member:
         raise NoProgram(field="channel")
     membership = Membership(terms.program_id, user_id)
     member = enroll(joined={membership: now}, by=JoinedBy.CUSTOMER)[membership]
-    reward_sign_ups(members=[member], now=now)
+    if member.joined_by != JoinedBy.IMPORT.value:
+        reward_sign_ups(members=[member], now=now)
     return member
 
 

@@ -61,16 +61,20 @@ def postings_of(
 
 
 def schedule_maturity_of(settlements: Iterable[Settlement], *, now: datetime) -> None:
-    """Set when points mature that wait for their order to be fulfilled, once it is."""
-    fulfilled = {
-        settlement.facts.order_id: matures_at
+    """Set when points mature that wait for their order to be fulfilled.
+
+    Once it is; and no more when it is not any more, as when a fulfilment was cancelled. Rules
+    with days of their own wait for no fulfilment: then the order is left alone.
+    """
+    waiting = [
+        settlement
         for settlement in settlements
         if settlement.terms is not None
         and settlement.policy.maturing is Maturing.AFTER_FULFILLMENT
-        and (matures_at := order_matures_at(settlement)) is not None
-    }
-    if fulfilled:
-        schedule_maturity(matures_at=fulfilled)
+        and all(row["maturing_days"] is None for row in settlement.breakdown)
+    ]
+    if waiting:
+        schedule_maturity(matures_at={one.facts.order_id: order_matures_at(one) for one in waiting})
 
 
 def _reason(settlement: Settlement, *, difference: int) -> Reason:

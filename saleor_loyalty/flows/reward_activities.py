@@ -1,5 +1,6 @@
 """Points for what is no order: signing up, birthdays, and whatever activity the shop reports."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -7,11 +8,11 @@ from itertools import batched
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 
 from saleor_loyalty.earning.conditions import MomentCondition, Situation
 from saleor_loyalty.earning.evaluation import Part, limit_of_rule
-from saleor_loyalty.earning.models import EarningGrant, EarningRule
+from saleor_loyalty.earning.models import EarningGrant, EarningRuleVersion
 from saleor_loyalty.earning.queries import rules_of
 from saleor_loyalty.earning.rules import MAX_ACTIVITY_LENGTH, Limit, RuleVersion, Trigger
 from saleor_loyalty.earning.usage import Cause, Customer, UsageBook, open_book
@@ -28,10 +29,12 @@ from saleor_loyalty.programs.models import Program
 from saleor_loyalty.programs.queries import load_terms
 from saleor_loyalty.programs.rules import ProgramTerms
 
+logger = logging.getLogger(__name__)
+
 MAX_KEY_LENGTH = 100
 BIRTHDAYS_BACK_DAYS = 7
 SIGN_UPS_BACK_DAYS = 30
-SIGN_UPS_A_CALL = 500
+MEMBERS_A_CALL = 500
 
 
 class ActivityInvalid(LoyaltyError):
@@ -183,6 +186,8 @@ def report_activity(
     ):
         if not 1 <= len(value) <= longest:
             raise ActivityInvalid(field=field, problem=f"needs 1 to {longest} characters")
+    if happened_at.tzinfo is None:
+        raise ActivityInvalid(field="happened_at", problem="needs a time zone")
     if happened_at > now + timedelta(minutes=5):
         raise ActivityInvalid(field="happened_at", problem="must not lie in the future")
     member = Member.objects.filter(pk=member_id).select_related("merged_into").first()
@@ -219,25 +224,26 @@ def reward_late_sign_ups(*, now: datetime) -> int:
 
     Who joins by a first order does so in the middle of settling; this finds them soon after,
     and whomever a broken worker left out. Imported members did not sign up here. Returns how
-    many were looked at; where no rule waits for it, none.
+    many were looked at: those whose programme had such a rule when they joined.
     """
-    programs = EarningRule.objects.filter(
-        deleted_at=None,
-        versions__valid_until=None,
-        versions__definition__trigger=Trigger.SIGN_UP.value,
-    ).values("program")
+    held = EarningRuleVersion.objects.filter(
+        Q(valid_until=None) | Q(valid_until__gt=OuterRef("joined_at")),
+        rule__program=OuterRef("program"),
+        definition__trigger=Trigger.SIGN_UP.value,
+        valid_from__lte=OuterRef("joined_at"),
+    )
     grants = EarningGrant.objects.filter(
         member=OuterRef("pk"), cause__startswith="sign_up:", rule__program=OuterRef("program")
     )
     late = Member.objects.filter(
+        Exists(held),
         ~Exists(grants),
-        program__in=programs,
         merged_into=None,
         joined_at__gt=now - timedelta(days=SIGN_UPS_BACK_DAYS),
         joined_at__lte=now,
     ).exclude(joined_by=JoinedBy.IMPORT.value)
     looked_at = 0
-    for members in batched(late.order_by("pk").iterator(), SIGN_UPS_A_CALL):
+    for members in batched(late.order_by("pk").iterator(), MEMBERS_A_CALL):
         looked_at += len(members)
         reward_sign_ups(members=members, now=now)
     return looked_at
@@ -247,13 +253,18 @@ def reward_birthdays(*, now: datetime) -> int:
     """Award the birthdays of today and of the last days, each once a year; return their number.
 
     A day is one of the programme's zone. Who was born on 29 February has it on the 28th in
-    other years. Looking a week back makes up for days on which nothing ran.
+    other years. Looking a week back makes up for days on which nothing ran. Whose account was
+    deleted has no birthday any more.
     """
     rewarded = 0
+    Member.objects.filter(user=None, email="").exclude(born_on=None).update(born_on=None)
     for program in Program.objects.filter(is_active=True):
         today = local_date(now, time_zone=program.time_zone)
-        for back in range(BIRTHDAYS_BACK_DAYS):
-            rewarded += _reward_birthdays_on(program, today - timedelta(days=back), now=now)
+        try:
+            for back in range(BIRTHDAYS_BACK_DAYS):
+                rewarded += _reward_birthdays_on(program, today - timedelta(days=back), now=now)
+        except Exception:  # whatever is wrong with one programme must not stop the others
+            logger.exception("The birthdays of programme %s could not be rewarded", program.pk)
     return rewarded
 
 
@@ -270,16 +281,19 @@ def _reward_birthdays_on(program: Program, on: date, *, now: datetime) -> int:
         joined_at__lte=now,
     )
     moment = min(now, datetime(on.year, on.month, on.day, 12, tzinfo=ZoneInfo(program.time_zone)))
-    points = reward_activities(
-        activities=[
-            Activity(
-                member=member,
-                cause=f"birthday:{member.pk}:{on.year}",
-                trigger=Trigger.BIRTHDAY,
-                moment=moment,
-            )
-            for member in members
-        ],
-        now=now,
-    )
-    return sum(1 for given in points.values() if given)
+    rewarded = 0
+    for some in batched(members.order_by("pk").iterator(), MEMBERS_A_CALL):
+        points = reward_activities(
+            activities=[
+                Activity(
+                    member=member,
+                    cause=f"birthday:{member.pk}:{on.year}",
+                    trigger=Trigger.BIRTHDAY,
+                    moment=moment,
+                )
+                for member in some
+            ],
+            now=now,
+        )
+        rewarded += sum(1 for given in points.values() if given)
+    return rewarded

@@ -17,6 +17,7 @@ from saleor_loyalty.flows.settlement import (
     Settlement,
     cause_of,
     claim_of,
+    customer_of,
     release,
     settlement_of,
 )
@@ -33,6 +34,7 @@ from saleor_loyalty.orders.rules import Outcome
 from saleor_loyalty.points.operations import lock_members, post
 from saleor_loyalty.points.queries import posted_for_orders, purses_of
 from saleor_loyalty.programs.queries import TermsIndex, load_terms
+from saleor_loyalty.programs.rules import ProgramTerms
 
 logger = logging.getLogger(__name__)
 
@@ -130,11 +132,11 @@ def settle(*, facts: Sequence[OrderFacts], now: datetime) -> SettleReport:
     schedule_maturity_of(settlements.all, now=now)
     settlements.book.close(
         member_ids={
-            Customer(settlement.terms.program_id, settlement.user_id): member_ids[order_id]
+            customer: member_ids[order_id]
             for settlement in settlements.all
-            if settlement.terms is not None
-            and settlement.user_id is not None
-            and (order_id := settlement.facts.order_id) in member_ids
+            if (order_id := settlement.facts.order_id) in member_ids
+            and (terms_then := settlement.terms) is not None
+            and (customer := _customer(settlement, before=before, terms=terms_then)) is not None
         },
         now=now,
     )
@@ -176,9 +178,10 @@ def _settlements(
     )
     book = open_book(
         causes=[
-            cause_of(one.facts, terms=one.terms, user_id=one.facts.user_id)
+            cause_of(one.facts, terms=one.terms, customer=customer)
             for one in claims
-            if one.terms is not None and one.facts.user_id is not None
+            if one.terms is not None
+            and (customer := _customer(one, before=before, terms=one.terms)) is not None
         ],
         rules=rules,
     )
@@ -248,6 +251,13 @@ def _settled_row(
         breakdown=list(settlement.breakdown),
         settled_at=now,
     )
+
+
+def _customer(
+    one: Claim | Settlement, *, before: Mapping[str, SettledOrder], terms: ProgramTerms
+) -> Customer | None:
+    row = before.get(one.facts.order_id)
+    return customer_of(one.facts, program_id=terms.program_id, before=row)
 
 
 def _unmerged(member_ids: Mapping[str, int]) -> dict[str, int]:

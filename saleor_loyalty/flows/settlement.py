@@ -56,12 +56,12 @@ class Claim:
     facts: OrderFacts
     terms: ProgramTerms
     rate: Rate
-    user_id: int
+    customer: Customer
 
     @property
     def cause(self) -> Cause:
         """Return the order as a cause of awards."""
-        return cause_of(self.facts, terms=self.terms, user_id=self.user_id)
+        return cause_of(self.facts, terms=self.terms, customer=self.customer)
 
 
 def claim_of(
@@ -91,7 +91,9 @@ def claim_of(
         refusal = _why_not_theirs(order, program=program, members=members)
     if refusal is not None or rate is None:
         return Settlement(facts=order, outcome=refusal or Outcome.NO_RATE, terms=program)
-    return Claim(facts=order, terms=program, rate=rate, user_id=order.user_id or 0)
+    customer = customer_of(order, program_id=program.program_id, before=before)
+    assert customer is not None
+    return Claim(facts=order, terms=program, rate=rate, customer=customer)
 
 
 def settlement_of(
@@ -159,19 +161,31 @@ def release(
     book: UsageBook,
 ) -> None:
     """Give back what an order used of caps and budgets, now that it earns nothing any more."""
-    if order.user_id is None or not _counted(before):
+    customer = customer_of(order, program_id=terms.program_id, before=before)
+    if customer is None or not _counted(before):
         return
-    cause = cause_of(order, terms=terms, user_id=order.user_id)
+    cause = cause_of(order, terms=terms, customer=customer)
     held = [rule for rule in rules if rule.held_at(order.placed_at)]
     book.forget(cause, _by_rule_id(held), points=_counted(before))
 
 
-def cause_of(order: OrderFacts, *, terms: ProgramTerms, user_id: int) -> Cause:
+def customer_of(
+    order: OrderFacts, *, program_id: int, before: SettledOrder | None
+) -> Customer | None:
+    """Return whom an order's caps count for: its account, or the member whose account is gone."""
+    if order.user_id is not None:
+        return Customer(program_id, order.user_id)
+    if before is not None and before.member_id is not None:
+        return Customer(program_id, -before.member_id)
+    return None
+
+
+def cause_of(order: OrderFacts, *, terms: ProgramTerms, customer: Customer) -> Cause:
     """Return an order as a cause of awards."""
     return Cause(
         name=f"order:{order.order_id}",
         moment=order.placed_at,
-        customer=Customer(terms.program_id, user_id),
+        customer=customer,
         policy=terms.policy_at(order.placed_at),
         time_zone=terms.time_zone,
     )
@@ -187,13 +201,17 @@ def _by_rule_id(rules: Sequence[RuleVersion]) -> dict[int, RuleVersion]:
 
 
 def digest_of(order: OrderFacts) -> str:
-    """Return a digest of what an order earns by: what was bought for how much, and how paid."""
+    """Return a digest of what an order earns by: what was bought for how much, and how paid.
+
+    It names the order's own lines, not products, which may be deleted. What gift cards paid is
+    left out: it never changes, but goes unknown when a gift card is deleted.
+    """
     bought = [
-        [line.product_id, line.quantity, line.net, line.gross, line.full_net, line.full_gross]
+        [line.line_id, line.quantity, line.net, line.gross, line.full_net, line.full_gross]
         for line in order.lines
         if line.is_merchandise
     ]
-    paid = [order.shipping, order.voucher_code, order.paid_with_gift_cards, order.paid_with_points]
+    paid = [order.shipping, order.voucher_code, order.paid_with_points]
     text = json.dumps([order.currency, bought, paid], default=lambda money: f"{money:.3f}")
     return hashlib.sha256(text.encode()).hexdigest()
 

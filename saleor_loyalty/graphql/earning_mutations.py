@@ -171,6 +171,7 @@ class LoyaltyEarningRuleCreate(LoyaltyMutation):
             program_id=cls.get_pk(program, only_type="LoyaltyProgram", field="program"),
             name=input.get("name") or "",
             definition=_definition(cls, input, None),
+            position=input.get("position"),
             is_active=is_active is not False,
             now=timezone.now(),
         )

@@ -2,12 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from uuid import UUID
 
 from django.utils import timezone
 from saleor.channel.models import Channel
 from saleor.graphql.core.dataloaders import DataLoader
 
-from saleor_loyalty.earning.queries import budgets_used, latest_versions, rules_of
+from saleor_loyalty.earning.models import EarningGrant
+from saleor_loyalty.earning.queries import budgets_used, grants_of, latest_versions, rules_of
 from saleor_loyalty.earning.rules import RuleVersion
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.members.queries import members_of
@@ -20,6 +23,7 @@ from saleor_loyalty.programs.models import EarningRate, Program, ProgramChannel
 from saleor_loyalty.programs.queries import load_terms
 from saleor_loyalty.programs.rules import ProgramTerms
 from saleor_loyalty.shop.channels import channel_ids_by_slug, channels_by_id
+from saleor_loyalty.shop.checkouts import gift_card_balances
 from saleor_loyalty.shop.customers import CustomerFacts, customer_facts
 from saleor_loyalty.shop.products import ProductFacts, product_facts
 from saleor_loyalty.shop.settings import LoyaltySettings, load_settings
@@ -183,6 +187,26 @@ class VersionByRuleIdLoader(DataLoader[int, RuleVersion]):
     def batch_load(self, keys: Sequence[int]) -> list[RuleVersion]:
         found = latest_versions(rule_ids=keys, using=self.database_connection_name)
         return [found[key] for key in keys]
+
+
+class GrantsByMemberIdLoader(DataLoader[int, list[EarningGrant]]):
+    """What earning rules gave to members, by member id."""
+
+    context_key = "loyalty_grants_by_member_id"
+
+    def batch_load(self, keys: Sequence[int]) -> list[list[EarningGrant]]:
+        found = grants_of(member_ids=keys, using=self.database_connection_name)
+        return [found.get(key, []) for key in keys]
+
+
+class GiftCardBalanceLoader(DataLoader[UUID, Decimal]):
+    """What the gift cards of checkouts have left, by the checkout's token."""
+
+    context_key = "loyalty_gift_card_balance"
+
+    def batch_load(self, keys: Sequence[UUID]) -> list[Decimal]:
+        found = gift_card_balances(keys, using=self.database_connection_name)
+        return [found.get(key, Decimal(0)) for key in keys]
 
 
 class BudgetUseLoader(DataLoader[tuple[int, int, Period], int]):

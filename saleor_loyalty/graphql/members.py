@@ -172,7 +172,7 @@ class LoyaltyMemberQueries(graphene.ObjectType):
 
         members = all_members(
             program_id=program_id,
-            search=criteria.get("search") or "",
+            search=(criteria.get("search") or "").replace("\0", ""),
             using=get_database_connection_name(info.context),
         )
         return create_connection_slice(members, info, kwargs, LoyaltyMemberCountableConnection)

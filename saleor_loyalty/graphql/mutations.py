@@ -21,6 +21,10 @@ class LoyaltyMutation(BaseMutation):
         """Run the mutation; see `run`."""
         if not is_switched_on(info.context).get():
             raise switched_off()
+        if _has_nul(data):
+            raise ValidationError(
+                "Texts must not have NUL characters.", code=LoyaltyErrorCode.INVALID.value
+            )
         try:
             return cls.run(info, **data)
         except LoyaltyError as error:
@@ -44,3 +48,12 @@ class LoyaltyMutation(BaseMutation):
     def run(cls, info: Any, **data: Any) -> Any:
         """Do what the mutation is for; may raise any LoyaltyError."""
         raise NotImplementedError
+
+
+def _has_nul(value: Any) -> bool:
+    """Tell whether there is a NUL character in an input, which the database takes in no text."""
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, dict):
+        return any(map(_has_nul, value.values()))
+    return isinstance(value, list) and any(map(_has_nul, value))

@@ -11,7 +11,7 @@ from saleor.graphql.checkout.dataloaders import (
     CheckoutLinesInfoByCheckoutTokenLoader,
 )
 from saleor.graphql.checkout.types import Checkout
-from saleor.graphql.core.context import ChannelContext, get_database_connection_name
+from saleor.graphql.core.context import ChannelContext
 from saleor.graphql.core.types import BaseObjectType
 from saleor.graphql.product.dataloaders import ProductTypeByProductIdLoader
 from saleor.graphql.product.types import ProductVariant
@@ -20,13 +20,16 @@ from saleor.product import ProductTypeKind
 from saleor_loyalty.earning.conditions import ItemCondition
 from saleor_loyalty.earning.evaluation import Evaluation, evaluate
 from saleor_loyalty.earning.rules import Action, RuleVersion
-from saleor_loyalty.earning.usage import read_usage
+from saleor_loyalty.earning.usage import Customer, usage_of
 from saleor_loyalty.flows.settlement import breakdown_of, cause_of
 from saleor_loyalty.graphql.access import null_when_off
 from saleor_loyalty.graphql.enums import DOC_CATEGORY
 from saleor_loyalty.graphql.loaders import (
+    BudgetUseLoader,
     ChannelIdBySlugLoader,
     CustomerFactsByUserIdLoader,
+    GiftCardBalanceLoader,
+    GrantsByMemberIdLoader,
     MembersByUserIdLoader,
     ProductFactsByIdLoader,
     ProgramByChannelIdLoader,
@@ -120,11 +123,12 @@ def _checkout_facts(checkout: Any, info: Any) -> Any:
             CheckoutLinesInfoByCheckoutTokenLoader(context).load(checkout.token),
             CheckoutInfoByCheckoutTokenLoader(context).load(checkout.token),
             _customer(checkout.user_id, info),
+            GiftCardBalanceLoader(context).load(checkout.token),
         ]
     )
 
     def with_products(found: list[Any]) -> Any:
-        lines, checkout_info, customer = found
+        lines, checkout_info, customer, gift_card_balance = found
         product_ids = [line.product.pk for line in lines]
         return (
             ProductFactsByIdLoader(context)
@@ -136,9 +140,7 @@ def _checkout_facts(checkout: Any, info: Any) -> Any:
                     checkout_info=checkout_info,
                     products=dict(zip(product_ids, products, strict=True)),
                     customer=customer,
-                    gift_card_balance=checkout.get_total_gift_cards_balance(
-                        get_database_connection_name(context)
-                    ).amount,
+                    gift_card_balance=gift_card_balance,
                     now=timezone.now(),
                 )
             )
@@ -257,10 +259,24 @@ def _evaluation(found: _Terms, order: OrderFacts, info: Any) -> Any:
     """Return (a promise of) what an order would earn, within the caps that its customer has left."""
     rate = found.rate_for(order.currency)
 
-    def limited(members: list[Any]) -> Evaluation:
+    cause = cause_of(
+        order, terms=found.terms, customer=Customer(found.program.pk, order.user_id or 0)
+    )
+
+    def with_member(members: list[Any]) -> Any:
         member = next((one for one in members if one.program_id == found.program.pk), None)
-        cause = cause_of(order, terms=found.terms, user_id=order.user_id or 0)
-        usage = read_usage(cause=cause, rules=found.rules, member_id=member.pk if member else None)
+        if member is None or not any(one.definition.has_limits_of_a_member for one in found.rules):
+            return []
+        return GrantsByMemberIdLoader(info.context).load(member.pk)
+
+    def limited(loaded: list[Any]) -> Evaluation:
+        grants, *used = loaded
+        usage = usage_of(
+            cause=cause,
+            rules=found.rules,
+            grants=grants,
+            used=dict(zip(budgets, used, strict=True)),
+        )
         return evaluate(
             order,
             rate=rate,
@@ -270,6 +286,18 @@ def _evaluation(found: _Terms, order: OrderFacts, info: Any) -> Any:
             usage=usage,
         )
 
-    if order.user_id is None:
-        return Promise.resolve([]).then(limited)
-    return MembersByUserIdLoader(info.context).load(order.user_id).then(limited)
+    budgets = [
+        (one.rule_id, one.definition.budget_period)
+        for one in found.rules
+        if one.definition.budget_points is not None
+    ]
+    if cause.policy.budget_points is not None:
+        budgets.append((0, cause.policy.budget_period))
+    members = Promise.resolve([])
+    if order.user_id is not None:
+        members = MembersByUserIdLoader(info.context).load(order.user_id)
+    used = [
+        BudgetUseLoader(info.context).load((found.program.pk, rule_id, period))
+        for rule_id, period in budgets
+    ]
+    return Promise.all([members.then(with_member), *used]).then(limited)

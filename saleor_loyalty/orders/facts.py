@@ -33,6 +33,7 @@ class OrderLine:
     full_gross: Decimal | None = None
     is_gift_card: bool = False
     is_gift: bool = False
+    line_id: str = ""
     product_id: str = ""
     product_type_id: str = ""
     category_ids: frozenset[str] = frozenset()

@@ -81,14 +81,15 @@ def lock_members(*, member_ids: set[int]) -> None:
 
 
 @transaction.atomic
-def schedule_maturity(*, matures_at: Mapping[str, datetime]) -> None:
-    """Set when the pending points of orders (by id) mature, where that was not known yet."""
+def schedule_maturity(*, matures_at: Mapping[str, datetime | None]) -> None:
+    """Set when the pending points of orders (by id) mature; None: not known yet, or any more."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
             UPDATE {Lot._meta.db_table} AS lot SET matures_at = known.matures_at
             FROM unnest(%s::text[], %s::timestamptz[]) AS known (order_id, matures_at)
-            WHERE lot.order_id = known.order_id AND lot.pending > 0 AND lot.matures_at IS NULL
+            WHERE lot.order_id = known.order_id AND lot.pending > 0
+              AND lot.matures_at IS DISTINCT FROM known.matures_at
             """,
             [list(matures_at), list(matures_at.values())],
         )

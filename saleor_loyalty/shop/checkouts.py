@@ -1,15 +1,30 @@
 """Saleor's checkouts and products, as the orders that they would become."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
+from django.db.models import Sum
+from django.utils import timezone
+from saleor.giftcard.models import GiftCard
 from saleor.product import ProductTypeKind
 
 from saleor_loyalty.orders.facts import OrderFacts, OrderLine, OrderState
 from saleor_loyalty.shop.customers import CustomerFacts
 from saleor_loyalty.shop.products import ProductFacts, plain_metadata
+
+
+def gift_card_balances(tokens: Collection[UUID], *, using: str = "default") -> dict[UUID, Decimal]:
+    """Return what the usable gift cards of checkouts have left, by token. One query."""
+    cards = GiftCard.objects.using(using).active(date=timezone.now().date())
+    return dict(
+        cards.filter(checkouts__in=tokens)
+        .order_by()
+        .values_list("checkouts")
+        .annotate(Sum("current_balance_amount"))
+    )
 
 
 def facts_of_checkout(

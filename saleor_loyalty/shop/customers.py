@@ -1,14 +1,15 @@
 """Saleor's customers."""
 
-from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
+from django.db.models import Q
 from saleor.account.models import Group, User
-from saleor.order import OrderStatus
-from saleor.order.models import Order
+from saleor.order import OrderEvents, OrderOrigin, OrderStatus
+from saleor.order.models import Order, OrderEvent
 
 NEVER_A_SALE = (
     OrderStatus.DRAFT,
@@ -43,31 +44,50 @@ def confirmed_accounts(*, emails: Collection[str]) -> dict[str, Account]:
 
 @dataclass(frozen=True)
 class CustomerFacts:
-    """What earning rules ask of a customer: groups, and when they ordered (oldest first)."""
+    """What earning rules ask of a customer: groups, and which orders they placed when."""
 
     group_ids: frozenset[str] = frozenset()
-    ordered_at: tuple[datetime, ...] = ()
+    placed_at: tuple[tuple[datetime, str], ...] = ()
 
-    def earlier_orders(self, moment: datetime) -> int:
-        """Return how many orders were placed before an instant."""
-        return bisect_left(self.ordered_at, moment)
+    def earlier_orders(self, moment: datetime, *, order_id: str = "") -> int:
+        """Return how many other orders were placed before an instant (or with it, by their id)."""
+        return sum(1 for one in self.placed_at if one < (moment, order_id) and one[1] != order_id)
 
 
 def customer_facts(
     user_ids: Collection[int], *, using: str = "default"
 ) -> dict[int, CustomerFacts]:
-    """Return the facts of customers by user id. Orders that are no sale do not count. Two queries."""
+    """Return the facts of customers by user id. Four queries.
+
+    Orders that are no sale do not count; those that they placed as a guest do.
+    """
     if not user_ids:
         return {}
     groups: dict[int, set[str]] = defaultdict(set)
     links = Group.objects.using(using).filter(user__in=user_ids).order_by()
     for user_id, group_id in links.values_list("user", "pk"):
         groups[user_id].add(str(group_id))
-    ordered: dict[int, list[datetime]] = defaultdict(list)
-    orders = Order.objects.using(using).filter(user__in=user_ids).exclude(status__in=NEVER_A_SALE)
-    for user_id, created_at in orders.order_by("created_at").values_list("user_id", "created_at"):
-        ordered[user_id].append(created_at)
+    emails = User.objects.using(using).filter(pk__in=user_ids).values_list("email", "pk")
+    by_email = {email.lower(): pk for email, pk in emails if email}
+    orders = (
+        Order.objects.using(using)
+        .filter(Q(user__in=user_ids) | Q(user=None, user_email__in=list(by_email)))
+        .exclude(status__in=NEVER_A_SALE)
+    )
+    columns = ("pk", "user_id", "user_email", "created_at", "origin")
+    rows = list(orders.order_by().values_list(*columns))
+    drafts = [pk for pk, *_, origin in rows if origin == OrderOrigin.DRAFT]
+    completed: dict[UUID, datetime] = {}
+    if drafts:
+        events = OrderEvent.objects.using(using).filter(
+            order__in=drafts, type=OrderEvents.PLACED_FROM_DRAFT
+        )
+        completed = dict(events.order_by("date").values_list("order_id", "date"))
+    placed: dict[int, list[tuple[datetime, str]]] = defaultdict(list)
+    for pk, user_id, email, created_at, _ in rows:
+        customer = user_id if user_id is not None else by_email[email.lower()]
+        placed[customer].append((completed.get(pk, created_at), str(pk)))
     return {
-        user_id: CustomerFacts(frozenset(groups[user_id]), tuple(ordered[user_id]))
+        user_id: CustomerFacts(frozenset(groups[user_id]), tuple(sorted(placed[user_id])))
         for user_id in user_ids
     }

@@ -7,7 +7,7 @@ from itertools import batched
 from typing import Any
 from uuid import UUID
 
-from django.db.models import CharField, Exists, Max, OuterRef, Q, UUIDField
+from django.db.models import CharField, Exists, F, Max, Min, OuterRef, Q, UUIDField
 from django.db.models.functions import Cast, Lower
 from saleor.account.models import User
 from saleor.order import (
@@ -33,6 +33,7 @@ from saleor_loyalty.shop.money import Money, money_of
 from saleor_loyalty.shop.products import plain_metadata, product_facts
 
 NOT_A_SALE = (OrderStatus.DRAFT, OrderStatus.UNCONFIRMED, OrderStatus.EXPIRED)
+SENT = (OrderStatus.FULFILLED, OrderStatus.PARTIALLY_RETURNED, OrderStatus.RETURNED)
 FULLY_CHARGED = (OrderChargeStatus.FULL, OrderChargeStatus.OVERCHARGED)
 SWEEP_OVERLAP = timedelta(minutes=15)
 CHUNK = 1000
@@ -147,11 +148,11 @@ def _facts(
         charged_back=money.charged_back,
         paid_with_gift_cards=money.gift_cards,
         paid_at=moments.get(OrderEvents.ORDER_FULLY_PAID),
-        fulfilled_at=fulfilled_at if row["status"] == OrderStatus.FULFILLED else None,
+        fulfilled_at=fulfilled_at if row["status"] in SENT else None,
         country=row["shipping_address__country"] or row["billing_address__country"] or "",
         customer_group_ids=customer.group_ids,
         voucher_code=row["voucher_code"] or "",
-        earlier_orders=customer.earlier_orders(row["created_at"]),
+        earlier_orders=customer.earlier_orders(placed_at, order_id=str(row["pk"])),
         lines=tuple(lines),
     )
 
@@ -187,6 +188,7 @@ def _lines(pks: Sequence[UUID]) -> dict[UUID, list[facts.OrderLine]]:
                 ),
                 is_gift_card=line.is_gift_card,
                 is_gift=line.is_gift,
+                line_id=str(line.pk),
                 product_id=product.product_id if product else "",
                 product_type_id=product.product_type_id if product else "",
                 category_ids=product.category_ids if product else frozenset(),
@@ -216,9 +218,23 @@ def _moments(pks: Sequence[UUID]) -> dict[UUID, dict[str, datetime]]:
 
 
 def _fulfilled(pks: Sequence[UUID]) -> dict[UUID, datetime]:
-    """Return when the last goods of orders were sent."""
-    sent = Fulfillment.objects.filter(order_id__in=pks, status=FulfillmentStatus.FULFILLED)
-    return dict(sent.order_by().values_list("order_id").annotate(Max("created_at")))
+    """Return when the last goods of orders were sent, where all of them were.
+
+    What was returned since makes no difference, but is all that Saleor keeps of a parcel that was
+    returned whole.
+    """
+    unsent = OrderLine.objects.filter(
+        order_id=OuterRef("order_id"), quantity__gt=F("quantity_fulfilled")
+    )
+    sent = Fulfillment.objects.filter(~Exists(unsent), order_id__in=pks).exclude(
+        status__in=(FulfillmentStatus.CANCELED, FulfillmentStatus.WAITING_FOR_APPROVAL)
+    )
+    return dict(sent.order_by().values_list("order_id").annotate(Min("created_at"))) | dict(
+        sent.filter(status=FulfillmentStatus.FULFILLED)
+        .order_by()
+        .values_list("order_id")
+        .annotate(Max("created_at"))
+    )
 
 
 def _uuid_or_none(text: str) -> UUID | None:

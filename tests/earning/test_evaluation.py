@@ -377,3 +377,47 @@ def test_the_programmes_budget_cuts_what_is_left_of_it():
         (10, "program_budget"),
     ]
     assert evaluation.points == 1010
+
+
+def test_a_rule_that_takes_points_away_counts_before_the_budget_cuts():
+    half = a_rule(action="multiplier", factor="0.5")
+
+    assert earn(half, usage=Usage(program_left=600)).points == 500
+
+
+def test_multipliers_multiply_what_a_capped_rule_was_left():
+    capped = a_rule(1, points=1000, cap_points=10)
+    double = a_rule(2, action="multiplier", factor="2", stacking="multiply")
+
+    evaluation = earn(capped, double, usage=Usage())
+
+    assert [(part.wanted, part.granted) for part in evaluation.parts] == [
+        (1000, 1000),
+        (1000, 10),
+        (1010, 1010),
+    ]
+
+
+def test_the_best_rule_is_the_one_that_still_has_something_to_give():
+    rules = (
+        a_rule(1, points=500, cap_points=500, stacking="best"),
+        a_rule(2, points=100, stacking="best"),
+    )
+
+    evaluation = earn(*rules, usage=Usage(by_rule={1: RuleUsage(points=500)}))
+
+    assert shares(evaluation) == [1000, 100]
+
+
+def test_a_multiplier_of_some_items_leaves_what_the_order_got_as_a_whole():
+    order = make_order(lines=(line("100", product_id="1"), line("50", product_id="2")))
+    fixed = a_rule(1, points=100)
+    double = a_rule(
+        2,
+        action="multiplier",
+        factor="2",
+        stacking="multiply",
+        conditions=[when("product", "1")],
+    )
+
+    assert shares(earn(fixed, double, order=order)) == [1500, 100, 1000]

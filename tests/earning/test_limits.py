@@ -1,8 +1,8 @@
 """Caps and budgets through real settling: what one award uses is gone for the next."""
 
 import logging
+from dataclasses import replace
 from datetime import timedelta
-from decimal import Decimal
 
 import pytest
 
@@ -14,7 +14,7 @@ from saleor_loyalty.members.models import Member
 from saleor_loyalty.orders.facts import OrderState
 from saleor_loyalty.orders.models import SettledOrder
 from saleor_loyalty.points.models import Balance
-from tests.factories import NOW, START, make_order, make_program, make_user, refunded
+from tests.factories import NOW, START, line, make_order, make_program, make_user, refunded
 from tests.threads import in_threads
 
 
@@ -88,11 +88,45 @@ def test_an_edited_order_is_awarded_anew_within_the_same_budget(db):
     add_rule(program, cap_times=1)
     settle(facts=[make_order(user_id=ada.pk)], now=NOW)
 
-    settle(facts=[make_order(user_id=ada.pk, paid_with_points=Decimal(110))], now=NOW)
+    settle(facts=[make_order(user_id=ada.pk, lines=(line("55"),))], now=NOW)
 
-    assert earned() == [550]
-    assert BudgetUse.objects.get().used_points == 550
-    assert Balance.objects.get().available == 550
+    assert earned() == [600]
+    assert BudgetUse.objects.get().used_points == 600
+    assert Balance.objects.get().available == 600
+
+
+def test_an_edited_order_of_a_deleted_account_stays_within_the_shared_budget(db):
+    program = make_program(policy={"budget_points": 9000})
+    add_rule(program, budget_points=500)
+    users = [make_user(f"{number}@example.com") for number in range(3)]
+    for user in users:
+        settle(facts=[make_order(f"o{user.pk}", user_id=user.pk)], now=NOW)
+
+    gone = make_order(f"o{users[0].pk}", user_id=None, account_since=None, lines=(line("55"),))
+    settle(facts=[gone], now=NOW)
+
+    used = dict(BudgetUse.objects.values_list("rule", "used_points"))
+    assert sorted(used.values()) == [150, 2 * 1050 + 600]
+    cancelled = replace(gone, state=OrderState.CANCELLED)
+    settle(facts=[cancelled], now=NOW)
+    assert sorted(BudgetUse.objects.values_list("used_points", flat=True)) == [100, 2100]
+
+
+def test_what_one_order_gives_back_leaves_the_grants_of_others(db):
+    program = make_program()
+    users = [make_user(f"{number}@example.com") for number in range(2)]
+    for_all = add_rule(program, cap_times=5)
+    nine = {"kind": "product", "values": ["9"], "exclude": False}
+    add_rule(program, cap_times=5, conditions=[nine])
+    with_nine = make_order("b", user_id=users[1].pk, lines=(line("100", product_id="9"),))
+    settle(facts=[make_order("a", user_id=users[0].pk), with_nine], now=NOW)
+
+    cancelled = make_order("a", user_id=users[0].pk, state=OrderState.CANCELLED)
+    without_nine = make_order("b", user_id=users[1].pk, lines=(line("101", product_id="8"),))
+    settle(facts=[cancelled, without_nine], now=NOW)
+
+    grants = EarningGrant.objects.values_list("rule", "cause", "granted")
+    assert list(grants) == [(for_all.pk, "order:b", 50)]
 
 
 def test_a_budget_that_runs_out_is_told_in_the_breakdown_and_the_log(db, caplog):

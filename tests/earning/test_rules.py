@@ -13,8 +13,12 @@ from saleor_loyalty.earning.operations import (
 )
 from saleor_loyalty.earning.queries import rules_of
 from saleor_loyalty.earning.rules import RuleDefinition, RuleInvalid
-from saleor_loyalty.programs.operations import ProgramNotFound
-from tests.factories import NOW, START, make_program
+from saleor_loyalty.programs.operations import (
+    ProgramChanges,
+    ProgramNotFound,
+    update_program,
+)
+from tests.factories import NOW, START, make_program, rate
 
 
 @pytest.fixture
@@ -163,6 +167,29 @@ def test_a_rule_is_switched_off_and_on_again(program):
 
     assert off == {}
     assert [one.valid_from for one in on[program.pk]] == [NOW + timedelta(days=1)]
+
+
+def test_a_rule_can_be_switched_off_though_a_currency_is_missing(program):
+    rates = {"USD": "1", "EUR": "1"}
+    rule = add(program, action="points_per_unit", points=0, rates=rates)
+    more = ProgramChanges(rates=[rate("USD"), rate("EUR"), rate("NOK")])
+    update_program(program_id=program.pk, changes=more, now=NOW)
+
+    update_rule(rule_id=rule.pk, changes=RuleChanges(is_active=False), now=NOW)
+
+    assert not EarningRuleVersion.objects.filter(valid_until=None).exists()
+    with pytest.raises(RuleInvalid):
+        update_rule(rule_id=rule.pk, changes=RuleChanges(is_active=True), now=NOW)
+
+
+@pytest.mark.parametrize("position", [-1, 10_001])
+def test_a_place_outside_of_the_list_is_refused(program, position):
+    rule = add(program)
+
+    with pytest.raises(RuleInvalid):
+        update_rule(rule_id=rule.pk, changes=RuleChanges(position=position), now=NOW)
+
+    assert EarningRule.objects.get().position == 0
 
 
 def test_rules_are_added_at_the_end_of_the_list(program):

@@ -163,6 +163,16 @@ def test_giving_and_taking_count_together_and_anew_each_day(member):
 
 
 @pytest.mark.django_db(transaction=True)
+def test_one_key_from_two_people_at_once_is_a_conflict_for_one_of_them():
+    member = make_member()
+
+    results = in_threads(2, lambda n: adjust(member, 10, idempotency_key="k", actor=f"user:{n}"))
+
+    assert sum(isinstance(one, IdempotencyConflict) for one in results) == 1
+    assert available(member) == 10
+
+
+@pytest.mark.django_db(transaction=True)
 def test_sixteen_calls_at_once_do_not_pass_the_limit_together():
     member = make_member()
     limit(member, 50)

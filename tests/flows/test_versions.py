@@ -63,6 +63,18 @@ def test_an_order_keeps_its_award_when_its_product_leaves_the_collection(ada):
     assert purse() == Purse(available=1800)
 
 
+def test_an_order_keeps_its_award_when_its_variant_and_gift_card_are_deleted(ada):
+    add(make_program(policy={"on_gift_cards": False}), conditions=[SUMMER])
+    paid = {"total": Decimal(55), "charged": Decimal(55)}
+    order = make_order(user_id=ada.pk, lines=(ITEM,), paid_with_gift_cards=Decimal(55), **paid)
+    settle(facts=[order], now=NOW)
+
+    unknown = replace(ITEM, product_id="", collection_ids=frozenset())
+    settle(facts=[replace(order, lines=(unknown,), paid_with_gift_cards=Decimal(0))], now=NOW)
+
+    assert purse() == Purse(available=1000)
+
+
 def test_an_edited_order_is_worked_out_anew_by_the_rules_of_its_time(ada):
     program = make_program()
     rule = add(program, conditions=[SUMMER])

@@ -149,6 +149,8 @@ def test_without_fulfilment_it_is_not_known_when_points_mature():
         ({"expiry": Expiry.ON_DATES}, "expiry_dates"),
         ({"expiry": Expiry.ON_DATES, "expiry_dates": ("02-29",)}, "expiry_dates"),
         ({"expiry": Expiry.ON_DATES, "expiry_dates": ("31-12",)}, "expiry_dates"),
+        ({"expiry": Expiry.ON_DATES, "expiry_dates": ("W01-1",)}, "expiry_dates"),
+        ({"expiry": Expiry.ON_DATES, "expiry_dates": ("1-1",)}, "expiry_dates"),
         ({"expiry_round_up_to": Period.LIFETIME}, "expiry_round_up_to"),
         ({"notice_days": (0,)}, "notice_days"),
         ({"notice_days": tuple(range(1, 14))}, "notice_days"),

@@ -1,5 +1,6 @@
 """A programme's policy, in pure Python. Versions of it are data; this says what they mean."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import date, datetime, timedelta
@@ -19,6 +20,7 @@ MAX_DAYS = 3650
 MAX_MONTHS = 120
 MAX_DATES = 12
 MAX_BUDGET = 10**15
+MONTH_AND_DAY = re.compile(r"[0-9]{2}-[0-9]{2}")
 
 
 class Maturing(StrEnum):
@@ -217,12 +219,20 @@ def _check_expiry(policy: Policy) -> None:
     if policy.expiry is Expiry.ON_DATES and not 1 <= len(policy.expiry_dates) <= MAX_DATES:
         raise PolicyInvalid(field="expiry_dates", problem=f"needs 1 to {MAX_DATES} dates")
     for one in policy.expiry_dates:
-        try:
-            date.fromisoformat(f"2025-{one}")  # no leap year: 02-29 is not in every year
-        except ValueError:
+        if not _is_in_every_year(one):
             raise PolicyInvalid(
                 field="expiry_dates", problem=f"{one!r} is not a date of every year (MM-DD)"
-            ) from None
+            )
+
+
+def _is_in_every_year(text: str) -> bool:
+    if not MONTH_AND_DAY.fullmatch(text):
+        return False
+    try:
+        date.fromisoformat(f"2025-{text}")  # no leap year: 02-29 is not in every year
+    except ValueError:
+        return False
+    return True
 
 
 def _check_range(policy: Policy, name: str, least: int, most: int) -> None:
