@@ -55,5 +55,5 @@ def _has_nul(value: Any) -> bool:
     if isinstance(value, str):
         return "\0" in value
     if isinstance(value, dict):
-        return any(map(_has_nul, value.values()))
+        return any(map(_has_nul, dict.values(value)))  # graphene puts fields over methods
     return isinstance(value, list) and any(map(_has_nul, value))

@@ -206,4 +206,78 @@ def test_facts_take_as_many_queries_for_5_orders_as_for_1(order_generator):
             load_order_facts([str(order.pk) for order in batch])
         counts.append(len(captured))
 
-    assert counts == [10, 10]
+    assert counts == [11, 11]
+
+
+def test_the_money_of_gift_cards_groups_products_and_prices_before_discounts(
+    paid_order, customer_user, gift_card, permission_group_manage_users
+):
+    from saleor.giftcard.events import gift_cards_used_in_order_event
+
+    permission_group_manage_users.user_set.add(customer_user)
+    previous = gift_card.current_balance_amount
+    gift_card.current_balance_amount = previous - 4
+    gift_card.save()
+    gift_cards_used_in_order_event([(gift_card, previous)], paid_order, customer_user, None)
+    line = paid_order.lines.first()
+    line.undiscounted_total_price_gross_amount = line.total_price_gross_amount + 5
+    line.save()
+
+    facts = facts_of(paid_order)
+
+    product = line.variant.product
+    assert facts.paid_with_gift_cards == 4
+    assert facts.customer_group_ids == {str(permission_group_manage_users.pk)}
+    assert facts.lines[0].product_id == str(product.pk)
+    assert facts.lines[0].category_ids == {str(product.category_id)}
+    assert facts.lines[0].product_type_id == str(product.product_type_id)
+    assert (facts.lines[0].is_discounted, facts.lines[1].is_discounted) == (True, False)
+    assert facts.country == paid_order.shipping_address.country.code
+
+
+def test_orders_placed_as_a_guest_are_earlier_orders_too(
+    order_generator, customer_user, draft_order
+):
+    from saleor.order.models import OrderEvent
+
+    guests = [order_generator(user=None, user_email=customer_user.email) for _ in range(2)]
+    mine = order_generator(user=customer_user, user_email=customer_user.email)
+    cancelled = order_generator(
+        user=customer_user, user_email=customer_user.email, status=OrderStatus.CANCELED
+    )
+    draft_order.user = customer_user
+    draft_order.status = OrderStatus.UNFULFILLED
+    draft_order.origin = OrderOrigin.DRAFT
+    draft_order.created_at = timezone.now() - timedelta(days=9)
+    draft_order.save()
+    OrderEvent.objects.create(order=draft_order, type="placed_from_draft", user=customer_user)
+
+    orders = [*guests, mine, cancelled, draft_order]
+
+    assert [facts_of(order).earlier_orders for order in orders] == [0, 1, 2, 3, 3]
+
+
+@pytest.mark.parametrize(
+    ("status", "is_sent"),
+    [
+        (OrderStatus.FULFILLED, True),
+        (OrderStatus.PARTIALLY_RETURNED, True),
+        (OrderStatus.RETURNED, True),
+        (OrderStatus.PARTIALLY_FULFILLED, False),
+    ],
+)
+def test_an_order_was_sent_whatever_came_back_since(fulfilled_order, status, is_sent):
+    fulfilled_order.status = status
+    fulfilled_order.save()
+
+    sent_at = facts_of(fulfilled_order).fulfilled_at
+
+    assert (sent_at is not None) is is_sent
+
+
+def test_an_order_with_something_left_to_send_was_not_sent(fulfilled_order):
+    fulfilled_order.status = OrderStatus.PARTIALLY_RETURNED
+    fulfilled_order.save()
+    fulfilled_order.lines.update(quantity_fulfilled=0)
+
+    assert facts_of(fulfilled_order).fulfilled_at is None

@@ -4,6 +4,7 @@ import json
 from datetime import timedelta
 
 import pytest
+from django.db.models import F
 from django.utils import timezone
 from saleor.account.models import User
 
@@ -128,6 +129,7 @@ def test_an_order_matures_days_after_it_was_fulfilled(user_api_client, program, 
     before = my_loyalty(user_api_client)["balance"]
     fulfillment = paid_order.fulfillments.create()
     paid_order.fulfillments.update(created_at=timezone.now() - timedelta(days=15))
+    paid_order.lines.update(quantity_fulfilled=F("quantity"))
     paid_order.status = OrderStatus.FULFILLED
     paid_order.save()
     sweep_orders_task()
@@ -409,3 +411,19 @@ def test_shoppers_read_when_points_expire_but_not_the_budget(api_client, program
 
     assert seen == {"expiry": "NEVER", "noticeDays": [30, 7]}
     assert ask(api_client, private)["errors"]
+
+
+def test_a_text_with_a_nul_character_is_a_typed_error(loyalty_staff, member):
+    given = {"points": 5, "reason": "OTHER", "note": "a\0b"}
+    variables = {"input": {"memberId": global_id("LoyaltyMember", member.pk), **given}}
+
+    payload = ask(loyalty_staff, ADJUST, variables)["data"]["loyaltyPointsAdjust"]
+
+    assert [error["code"] for error in payload["errors"]] == ["INVALID"]
+    found = ask(
+        loyalty_staff,
+        "query($s: String) { loyaltyMembers(first: 1, filter: {search: $s}) { totalCount } }",
+        {"s": "a\0b"},
+    )
+    assert found["data"]["loyaltyMembers"]["totalCount"] == 0
+    assert Entry.objects.count() == 0

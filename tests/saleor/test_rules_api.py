@@ -10,7 +10,7 @@ from saleor.product.models import Collection, CollectionProduct
 from saleor_loyalty.earning.models import EarningRule
 from saleor_loyalty.plugin.tasks import sweep_orders_task
 from tests.saleor.conftest import ask
-from tests.saleor.test_graphql import global_id
+from tests.saleor.test_graphql import global_id, member_of
 
 CREATE = """mutation($program: ID!, $input: LoyaltyEarningRuleInput!) {
   loyaltyEarningRuleCreate(program: $program, input: $input) {
@@ -196,20 +196,44 @@ def test_a_product_shows_what_one_piece_earns_without_bonuses_for_orders(
     }
 
 
+@pytest.mark.parametrize("who", ["api_client", "user_api_client"])
 def test_products_take_as_many_queries_for_3_as_for_1(
-    api_client, program, product_list, channel_USD
+    who, request, loyalty_staff, program, customer_user, product_list
 ):
+    member_of(program, customer_user)
+    create(loyalty_staff, program, capPoints=500, budgetPoints=1000, trigger="FIRST_ORDER")
+    create(loyalty_staff, program, action="POINTS_PER_ITEM", points=3, capTimes=2)
+    client = request.getfixturevalue(who)
     document = """query($first: Int!) { productVariants(first: $first, channel: "main") {
       edges { node { loyaltyPoints(channel: "main") { points } } } } }"""
 
     counts = []
     for first in (1, 1, 3):  # the first one warms Saleor's caches up
         with CaptureQueriesContext(connection) as captured:
-            answer = ask(api_client, document, {"first": first})
+            answer = ask(client, document, {"first": first})
+        assert "errors" not in answer, answer
         assert len(answer["data"]["productVariants"]["edges"]) == first
         counts.append(len(captured))
 
     assert counts[1] == counts[2]
+
+
+def test_a_members_checkout_promises_within_what_a_cap_has_left(
+    user_api_client, loyalty_staff, program, customer_user, checkout_with_item
+):
+    member_of(program, customer_user)
+    create(loyalty_staff, program, capPoints=20)
+    checkout_with_item.user = customer_user
+    checkout_with_item.save()
+
+    answer = ask(user_api_client, CHECKOUT, {"id": to_global_id_or_none(checkout_with_item)})
+
+    parts = answer["data"]["checkout"]["loyalty"]["breakdown"]["parts"]
+    assert (parts[1]["wantedPoints"], parts[1]["points"], parts[1]["limit"]) == (
+        50,
+        20,
+        "CAP_POINTS",
+    )
 
 
 def test_without_a_programme_products_show_nothing(api_client, plugin_on, variant):
