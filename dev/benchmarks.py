@@ -144,9 +144,9 @@ def main(path: Path) -> None:
     chosen = [one for one in BENCHMARKS if os.environ.get("K", "") in one[0]]
     for name, measure, aim, better in chosen:
         print(f"-> {name}", flush=True)
-        rows.append(
-            {"name": name, "ratio": round(measure(), 3), "aim": float(aim), "better": better}
-        )
+        ratio = round(measure(), 3)
+        print(f"   {ratio}", flush=True)
+        rows.append({"name": name, "ratio": ratio, "aim": float(aim), "better": better})
     print(f"\n{'name':50} {'ratio':>8} {'aim':>8}")
     for row in rows:
         is_lower = row["better"] == "lower"
