@@ -82,14 +82,17 @@ def lock_members(*, member_ids: set[int]) -> None:
 
 @transaction.atomic
 def schedule_maturity(*, matures_at: Mapping[str, datetime | None]) -> None:
-    """Set when the pending points of orders (by id) mature; None: not known yet, or any more."""
+    """Set when the pending points of orders (by id) mature; None: not known yet, or any more.
+
+    A date that is known stays.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
             UPDATE {Lot._meta.db_table} AS lot SET matures_at = known.matures_at
             FROM unnest(%s::text[], %s::timestamptz[]) AS known (order_id, matures_at)
             WHERE lot.order_id = known.order_id AND lot.pending > 0
-              AND lot.matures_at IS DISTINCT FROM known.matures_at
+              AND (lot.matures_at IS NULL) <> (known.matures_at IS NULL)
             """,
             [list(matures_at), list(matures_at.values())],
         )

@@ -92,6 +92,16 @@ def test_points_that_wait_for_an_event_do_not_mature_by_time(member):
     assert mature_due(now=NOW + DAY) == 1
 
 
+def test_points_wait_again_when_what_they_waited_for_is_undone(member):
+    award(member, 10, terms=pending(None), order_id="17")
+
+    schedule_maturity(matures_at={"17": NOW + DAY})
+    schedule_maturity(matures_at={"17": None})
+
+    assert Lot.objects.get().matures_at is None
+    assert mature_due(now=NOW + DAY) == 0
+
+
 def test_more_lots_mature_than_fit_in_one_call(member, monkeypatch):
     monkeypatch.setattr(sweeps, "POSTINGS_A_CALL", 2)
     for number in range(5):
