@@ -5,7 +5,7 @@ Pure Python. Postings (postings.py) move points on a wallet; operations load and
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 from saleor_loyalty.points.rules import (
     IN_A_LOT,
@@ -17,6 +17,9 @@ from saleor_loyalty.points.rules import (
     Reason,
     lapses_at,
 )
+
+
+NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(kw_only=True)
@@ -134,7 +137,7 @@ class Wallet:
         ready = [lot for lot in self.lots.values() if lot.available > 0]
         yield from sorted(ready, key=self.expiry_order)
 
-    def expiry_order(self, lot: LotState) -> tuple[float, int]:
+    def expiry_order(self, lot: LotState) -> tuple[datetime, int]:
         """Return a sort key: soonest-expiring first, never last, the older lot before a newer."""
         moment = lot.expires_at
         if lot.terms.inactivity_months is not None:
@@ -146,7 +149,7 @@ class Wallet:
                 notice_days=lot.terms.notice_days,
                 time_zone="UTC",  # for the order, the zone does not matter
             )
-        return (moment.timestamp() if moment else float("inf"), lot.id)
+        return (moment or NEVER, lot.id)
 
     def move(
         self,
