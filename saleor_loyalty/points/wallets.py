@@ -18,7 +18,6 @@ from saleor_loyalty.points.rules import (
     lapses_at,
 )
 
-
 NEVER = datetime.max.replace(tzinfo=UTC)
 
 
