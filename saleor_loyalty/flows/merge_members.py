@@ -14,8 +14,9 @@ from saleor_loyalty.members.models import Member
 from saleor_loyalty.orders.models import SettledOrder
 from saleor_loyalty.points.models import Balance, Lot
 from saleor_loyalty.points.operations import lock_members, post
-from saleor_loyalty.points.postings import Award, MoveDebt, MoveExpired, MoveOut, Posting
+from saleor_loyalty.points.postings import Award, Posting
 from saleor_loyalty.points.rules import Bucket, LotTerms, Reason
+from saleor_loyalty.points.transfers import MoveDebt, MoveExpired, MoveOut
 
 
 class MergeImpossible(LoyaltyError):

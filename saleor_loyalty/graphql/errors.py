@@ -18,8 +18,9 @@ from saleor_loyalty.flows.merge_members import MergeImpossible
 from saleor_loyalty.flows.reward_activities import ActivityInvalid
 from saleor_loyalty.flows.try_rule import OrderNotFound
 from saleor_loyalty.graphql.enums import DOC_CATEGORY, enum_of
-from saleor_loyalty.points.postings import HoldExceeded, HoldNotFound, LotNotFound
+from saleor_loyalty.points.postings import HoldExceeded, HoldNotFound
 from saleor_loyalty.points.rules import InsufficientPoints, LedgerDrifted, PointsInvalid
+from saleor_loyalty.points.transfers import LotNotFound
 from saleor_loyalty.points.writing import IdempotencyConflict
 from saleor_loyalty.programs.operations import ChannelTaken, ProgramNotFound
 from saleor_loyalty.programs.policies.rules import PolicyInvalid

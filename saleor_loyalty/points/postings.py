@@ -5,6 +5,7 @@ All share a key, which makes them happen once per programme, and a fingerprint o
 
 import hashlib
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from datetime import datetime, timedelta
@@ -35,18 +36,12 @@ class HoldExceeded(LoyaltyError):
     code = "hold_exceeded"
 
 
-class LotNotFound(LoyaltyError):
-    """The member has no lot with that id."""
-
-    code = "lot_not_found"
-
-
 AT_ONCE_AND_FOR_EVER = LotTerms()
 NOT_ASKED = frozenset({"effective_at", "lot", "expires_at", "matured_at"})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Posting:
+class Posting(ABC):
     """A wish to move points of one member.
 
     `effective_at` is the instant it counts from (for an order, the order's own time).
@@ -86,9 +81,9 @@ class Posting:
         """Return how many ids the posting needs for a lot or hold of its own."""
         return 0
 
+    @abstractmethod
     def carry_out(self, wallet: Wallet, *, new_id: int) -> None:
         """Move the points on a wallet."""
-        raise NotImplementedError
 
     @property
     def hold_keys(self) -> tuple[str, ...]:
@@ -332,69 +327,6 @@ class GiveBack(OnHold):
             part = min(wanted, hold.uses[lot.id].captured)
             wanted -= wallet.move(Bucket.SPENT, Bucket.AVAILABLE, part, lot=lot, hold=hold)
         wallet.repay_debt()
-
-
-@dataclass(frozen=True, kw_only=True)
-class MoveOut(Posting):
-    """Empties a lot into another member's: the giving side of a merge."""
-
-    lot_id: int
-
-    def carry_out(self, wallet: Wallet, *, new_id: int) -> None:
-        """Take all of the lot's pending, available and expired points out.
-
-        Raises:
-            LotNotFound: the member has no such lot.
-
-        """
-        lot = wallet.lots.get(self.lot_id)
-        if lot is None:
-            raise LotNotFound(lot_id=self.lot_id)
-        wallet.move(Bucket.PENDING, Bucket.TRANSFERRED, lot.pending, lot=lot)
-        wallet.move(Bucket.AVAILABLE, Bucket.TRANSFERRED, lot.available, lot=lot)
-        wallet.move(Bucket.EXPIRED, Bucket.TRANSFERRED, lot.expired, lot=lot)
-
-
-@dataclass(frozen=True, kw_only=True)
-class MoveExpired(Posting):
-    """Brings points that expired over to another member, so that a refund finds them there."""
-
-    points: int
-    expires_at: datetime | None = None
-
-    needs_lots: ClassVar[bool] = False
-
-    def new_rows(self) -> int:
-        """Return 1, for the lot."""
-        return 1
-
-    def carry_out(self, wallet: Wallet, *, new_id: int) -> None:
-        """Open a lot with nothing but expired points."""
-        lot = LotState(
-            id=new_id,
-            terms=AT_ONCE_AND_FOR_EVER,
-            earned_at=self.effective_at,
-            order_id=self.order_id,
-            expires_at=self.expires_at,
-            is_new=True,
-        )
-        wallet.open_lot(lot)
-        wallet.move(Bucket.TRANSFERRED, Bucket.EXPIRED, self.points, lot=lot)
-
-
-@dataclass(frozen=True, kw_only=True)
-class MoveDebt(Posting):
-    """Moves a debt to (`points` above 0) or from another member when the two are merged."""
-
-    points: int
-
-    def carry_out(self, wallet: Wallet, *, new_id: int) -> None:
-        """Raise or lower what is owed."""
-        if self.points > 0:
-            wallet.move(Bucket.DEBT, Bucket.TRANSFERRED, self.points)
-            wallet.repay_debt()
-        else:
-            wallet.move(Bucket.TRANSFERRED, Bucket.DEBT, -self.points)
 
 
 def _default(one: Field[Any]) -> Any:
