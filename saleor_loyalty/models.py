@@ -18,10 +18,22 @@ from saleor_loyalty.programs.models import (
     ProgramPeriod,
     ProgramPolicy,
 )
+from saleor_loyalty.tiers.models import (
+    BenefitGrant,
+    BenefitVoucher,
+    Tier,
+    TierChange,
+    TierFactor,
+    TierLadder,
+    TierStanding,
+    TierTranslation,
+)
 
 __all__ = [
     "Adjustment",
     "Balance",
+    "BenefitGrant",
+    "BenefitVoucher",
     "BudgetUse",
     "DueOrder",
     "EarningGrant",
@@ -40,4 +52,10 @@ __all__ = [
     "ProgramPeriod",
     "ProgramPolicy",
     "SettledOrder",
+    "Tier",
+    "TierChange",
+    "TierFactor",
+    "TierLadder",
+    "TierStanding",
+    "TierTranslation",
 ]

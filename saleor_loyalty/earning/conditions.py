@@ -24,23 +24,34 @@ class ConditionInvalid(LoyaltyError):
 
 
 class About(StrEnum):
-    """What a condition looks at: the order, its items, or the moment."""
+    """What a condition looks at: the order, its items, the moment, or the member."""
 
     ORDER = "order"
     ITEMS = "items"
     MOMENT = "moment"
+    MEMBER = "member"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemberTier:
+    """The tier that a member was in, and how often the programme's rate counted in it."""
+
+    tier_id: str
+    name: str
+    factor: Decimal = Decimal(1)
 
 
 @dataclass(frozen=True)
 class Situation:
     """What conditions are asked about: an order (None for other causes) and the local time.
 
-    `amount` is what the rule's items cost, in the order's currency.
+    `amount` is what the rule's items cost, in the order's currency; `tier` is None for who had none.
     """
 
     order: OrderFacts | None
     local_time: datetime
     amount: Decimal = Decimal(0)
+    tier: MemberTier | None = None
 
 
 @dataclass(frozen=True)
@@ -135,6 +146,31 @@ class MomentCondition(Condition):
     @abstractmethod
     def matches(self, local_time: datetime) -> bool:
         """Tell whether the time is such."""
+
+
+class MemberCondition(Condition):
+    """A condition on who it is about."""
+
+    about = About.MEMBER
+
+    def holds(self, situation: Situation) -> bool:
+        """Tell whether it holds."""
+        return self.matches(situation) is not self.exclude
+
+    @abstractmethod
+    def matches(self, situation: Situation) -> bool:
+        """Tell whether the member is such."""
+
+
+class InTier(MemberCondition):
+    """The tier that the member was in at the time."""
+
+    kind = "tier"
+    id_type = "LoyaltyTier"
+
+    def matches(self, situation: Situation) -> bool:
+        """Compare the tier's id."""
+        return situation.tier is not None and situation.tier.tier_id in self.values
 
 
 class InChannel(OrderCondition):

@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo
 
 from saleor_loyalty.earning.conditions import (
     ItemCondition,
+    MemberCondition,
+    MemberTier,
     MomentCondition,
     OrderCondition,
     Situation,
@@ -27,12 +29,14 @@ MAX_POINTS_OF_AN_ORDER = 100_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """What one rule gave (`rule` None: the programme's rate): wanted, granted, and why less.
+    """What one rule gave: wanted, granted, and why less.
 
+    `rule` None: the programme's rate, or with a `tier` what the member's tier adds to it.
     `points` may be below 0 for a multiplier below 1.
     """
 
     rule: RuleVersion | None
+    tier: MemberTier | None = None
     wanted: int
     granted: int
     why: str = ""
@@ -86,15 +90,18 @@ def evaluate(
     policy: Policy,
     rules: Sequence[RuleVersion],
     time_zone: str,
+    tier: MemberTier | None = None,
     usage: Usage | None = None,
 ) -> Evaluation:
     """Work out what an order earns.
 
-    `rules` are those that held when it was placed, in any order. `usage`: what was used of
-    caps and budgets; None looks at none of them.
+    `rules` are those that held when it was placed, in any order; `tier` is what its customer was
+    in then. `usage`: what was used of caps and budgets; None looks at none of them.
     """
     lines = _earning_lines(order, rate=rate, policy=policy)
-    gains = _gains(order, lines, rate=rate, rules=rules, time_zone=time_zone, usage=usage)
+    gains = _gains(
+        order, lines, rate=rate, rules=rules, time_zone=time_zone, tier=tier, usage=usage
+    )
     parts = _rounded(gains, policy=policy)
     if usage is not None and usage.program_left is not None:
         parts = _within_budget(parts, left=usage.program_left)
@@ -137,6 +144,7 @@ class _Gained:
     gain: Gain
     wanted: Fraction
     why: str = ""
+    tier: MemberTier | None = None
 
     @property
     def total(self) -> Fraction:
@@ -150,20 +158,26 @@ def _gains(
     rate: Rate,
     rules: Sequence[RuleVersion],
     time_zone: str,
+    tier: MemberTier | None,
     usage: Usage | None,
 ) -> list[_Gained]:
-    """Return what the rate and each rule give, in the order of the rules.
+    """Return what the rate, the tier and each rule give, in the order of the rules.
 
-    Limits of a rule count before others build on what it gives, or are compared with it.
+    The tier multiplies what the rate gives. Limits of a rule count before others build on what it gives, or are compared with it.
     """
     per_unit = Fraction(rate.points_per_unit)
     base: Gain = {number: line.amount * per_unit for number, line in enumerate(lines)}
     gains = [_Gained(rule=None, gain=base, wanted=sum(base.values(), Fraction(0)))]
+    if tier is not None and tier.factor != 1:
+        extra = {key: gain * (Fraction(tier.factor) - 1) for key, gain in base.items()}
+        gains.append(
+            _Gained(rule=None, tier=tier, gain=extra, wanted=sum(extra.values(), Fraction(0)))
+        )
     best: list[_Gained] = []
     for rule in sorted(rules, key=lambda one: (one.position, one.rule_id)):
         if not rule.held_at(order.placed_at) or not rule.definition.is_on_orders:
             continue
-        matching = _matching_lines(rule, order, lines, time_zone=time_zone)
+        matching = _matching_lines(rule, order, lines, time_zone=time_zone, tier=tier)
         if matching is None:
             continue
         gain = _gain(rule, order, lines, matching=matching, before=gains)
@@ -198,6 +212,7 @@ def _matching_lines(
     lines: Sequence[_EarningLine],
     *,
     time_zone: str,
+    tier: MemberTier | None,
 ) -> list[int] | None:
     """Return the numbers of the lines that a rule counts; None: it does not apply."""
     definition = rule.definition
@@ -213,9 +228,11 @@ def _matching_lines(
     if not matching:
         return None
     amount = _decimal(sum((lines[number].amount for number in matching), Fraction(0)))
-    situation = Situation(order, order.placed_at.astimezone(ZoneInfo(time_zone)), amount)
+    situation = Situation(order, order.placed_at.astimezone(ZoneInfo(time_zone)), amount, tier)
     others = (
-        one for one in definition.conditions if isinstance(one, OrderCondition | MomentCondition)
+        one
+        for one in definition.conditions
+        if isinstance(one, OrderCondition | MomentCondition | MemberCondition)
     )
     return matching if all(one.holds(situation) for one in others) else None
 
@@ -265,7 +282,7 @@ def _rounded(gains: Sequence[_Gained], *, policy: Policy) -> list[Part]:
             points = upto - _round(so_far, policy.rounding)
         so_far += one.total
         wanted = max(_round(one.wanted, policy.rounding), points) if one.why else points
-        parts.append(Part(rule=one.rule, wanted=wanted, granted=points, why=one.why))
+        parts.append(Part(rule=one.rule, tier=one.tier, wanted=wanted, granted=points, why=one.why))
     missing = _round(so_far, Rounding.DOWN) - sum(part.granted for part in parts)
     if missing > 0:
         points = parts[0].granted + missing

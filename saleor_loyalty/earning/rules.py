@@ -187,7 +187,7 @@ def check_rule(*, name: str, definition: RuleDefinition, currencies: Collection[
         raise RuleInvalid(field="conditions", problem=f"must be {MAX_CONDITIONS} at most")
     for condition in definition.conditions:
         condition.check()
-        if not definition.is_on_orders and condition.about is not About.MOMENT:
+        if not definition.is_on_orders and condition.about in {About.ORDER, About.ITEMS}:
             raise RuleInvalid(
                 field="conditions",
                 problem=f"of kind {condition.kind} look at an order; this rule waits for none",

@@ -16,6 +16,7 @@ from saleor_loyalty.adjustments.rules import (
     check_adjustment,
 )
 from saleor_loyalty.errors import LoyaltyError
+from saleor_loyalty.flows.evaluate_tiers import evaluate_tiers
 from saleor_loyalty.flows.order_lots import expiring
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.points.operations import lock_members, post
@@ -182,7 +183,14 @@ def _apply(adjustment: Adjustment, *, now: datetime) -> None:
     }
     if adjustment.points < 0:
         post(postings=[Take(**common, points=-adjustment.points)], now=now)
+        _follow_tiers(adjustment, now=now)
         return
     terms = load_terms(program_ids=[adjustment.program_id]).by_program[adjustment.program_id]
     lot = expiring(terms.policy_at(now), earned_at=now, now=now, time_zone=terms.time_zone)
     post(postings=[Award(**common, points=adjustment.points, lot=lot)], now=now)
+    _follow_tiers(adjustment, now=now)
+
+
+def _follow_tiers(adjustment: Adjustment, *, now: datetime) -> None:
+    if adjustment.is_qualifying:
+        evaluate_tiers(member_ids=[adjustment.member_id], now=now)

@@ -5,6 +5,7 @@ from datetime import date, datetime
 from django.db import transaction
 
 from saleor_loyalty.errors import LoyaltyError
+from saleor_loyalty.flows.evaluate_tiers import evaluate_tiers
 from saleor_loyalty.flows.reward_activities import reward_sign_ups
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.members.operations import Membership, enroll
@@ -51,6 +52,7 @@ def join_program(*, user_id: int, channel_id: int, now: datetime) -> Member:
     member = enroll(joined={membership: now}, by=JoinedBy.CUSTOMER)[membership]
     if member.joined_by != JoinedBy.IMPORT.value:
         reward_sign_ups(members=[member], now=now)
+    evaluate_tiers(member_ids=[member.pk], now=now)
     return member
 
 

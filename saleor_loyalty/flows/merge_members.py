@@ -10,6 +10,7 @@ from saleor_loyalty.adjustments.models import Adjustment
 from saleor_loyalty.earning.models import EarningGrant
 from saleor_loyalty.errors import LoyaltyError
 from saleor_loyalty.flows.adjust_points import MemberNotFound
+from saleor_loyalty.flows.evaluate_tiers import evaluate_tiers
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.orders.models import SettledOrder
 from saleor_loyalty.points.models import Balance, Lot
@@ -17,6 +18,7 @@ from saleor_loyalty.points.operations import lock_members, post
 from saleor_loyalty.points.postings import Award, Posting
 from saleor_loyalty.points.rules import Bucket, LotTerms, Reason
 from saleor_loyalty.points.transfers import MoveDebt, MoveExpired, MoveOut
+from saleor_loyalty.tiers.models import BenefitGrant, TierStanding
 
 
 class MergeImpossible(LoyaltyError):
@@ -53,6 +55,8 @@ def merge_members(*, member_id: int, into_id: int, actor: str, now: datetime) ->
     Member.objects.filter(merged_into=member).update(merged_into=into)
     _take_over(member, into)
     move_points(member, into, actor=actor, now=now)
+    _take_over_tier(member, into)
+    evaluate_tiers(member_ids=[into.pk], now=now)
     return into
 
 
@@ -78,6 +82,34 @@ def _take_over(member: Member, into: Member) -> None:
         into.born_on = member.born_on
     into.joined_at = min(into.joined_at, member.joined_at)
     into.save(update_fields=["born_on", "joined_at"])
+
+
+def _take_over_tier(member: Member, into: Member) -> None:
+    """Let the other member have what staff assigned, and the benefits that were given already.
+
+    What was earned counts for them anyway; tiers that were left from before are gone.
+    """
+    standing = TierStanding.objects.filter(member=member).first()
+    if standing is None:
+        return
+    if standing.assigned_id is not None:
+        target, _ = TierStanding.objects.get_or_create(
+            member=into, defaults={"program_id": into.program_id, "since": into.joined_at}
+        )
+        if target.assigned_id is None:
+            target.assigned_id = standing.assigned_id
+            target.assigned_on = standing.assigned_on
+            target.is_pinned = standing.is_pinned
+            target.save(update_fields=["assigned", "assigned_on", "is_pinned"])
+    standing.delete()
+    TierStanding.objects.filter(member=into).update(is_published=False)
+    had = set(
+        BenefitGrant.objects.filter(member=into).values_list("tier", "benefit_key", "period_start")
+    )
+    for grant in BenefitGrant.objects.filter(member=member):
+        if (grant.tier_id, grant.benefit_key, grant.period_start) not in had:
+            grant.member = into
+            grant.save(update_fields=["member"])
 
 
 def _take_over_orders(member: Member, into: Member) -> None:

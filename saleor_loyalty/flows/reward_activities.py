@@ -10,7 +10,12 @@ from zoneinfo import ZoneInfo
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
-from saleor_loyalty.earning.conditions import MomentCondition, Situation
+from saleor_loyalty.earning.conditions import (
+    MemberCondition,
+    MemberTier,
+    MomentCondition,
+    Situation,
+)
 from saleor_loyalty.earning.evaluation import Part, limit_of_rule
 from saleor_loyalty.earning.models import EarningGrant, EarningRuleVersion
 from saleor_loyalty.earning.queries import rules_of
@@ -18,6 +23,7 @@ from saleor_loyalty.earning.rules import MAX_ACTIVITY_LENGTH, Limit, RuleVersion
 from saleor_loyalty.earning.usage import Cause, Customer, UsageBook, open_book
 from saleor_loyalty.errors import LoyaltyError
 from saleor_loyalty.flows.adjust_points import MemberNotFound
+from saleor_loyalty.flows.evaluate_tiers import evaluate_tiers
 from saleor_loyalty.flows.order_lots import expiring
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.members.rules import JoinedBy
@@ -28,6 +34,7 @@ from saleor_loyalty.programs.calendar import local_date
 from saleor_loyalty.programs.models import Program
 from saleor_loyalty.programs.queries import load_terms
 from saleor_loyalty.programs.rules import ProgramTerms
+from saleor_loyalty.tiers.queries import Presence, tiers_at
 
 logger = logging.getLogger(__name__)
 
@@ -69,13 +76,17 @@ def reward_activities(*, activities: Sequence[Activity], now: datetime) -> dict[
     }
     causes = [_cause(one, terms[one.member.program_id]) for one in activities]
     book = open_book(causes=causes, rules=rules)
+    tiers = tiers_at(
+        presences={_presence(one) for one in activities} if any(rules.values()) else ()
+    )
     postings: list[Award] = []
     points: dict[str, int] = {}
     for activity, cause in zip(activities, causes, strict=True):
         if terms[activity.member.program_id].enrollment_at(activity.moment) is None:
             continue
         for rule in rules.get(activity.member.program_id, ()):
-            if book.has(cause, rule.rule_id) or not _applies(rule, activity, cause):
+            tier = tiers.get(_presence(activity))
+            if book.has(cause, rule.rule_id) or not _applies(rule, activity, cause, tier):
                 continue
             part = _part(rule, cause, book=book)
             book.note(cause, [part], points=part.granted)
@@ -89,6 +100,7 @@ def reward_activities(*, activities: Sequence[Activity], now: datetime) -> dict[
         },
         now=now,
     )
+    evaluate_tiers(member_ids={one.member_id for one in postings}, now=now)
     return points
 
 
@@ -102,9 +114,14 @@ def _cause(activity: Activity, terms: ProgramTerms) -> Cause:
     )
 
 
-def _applies(rule: RuleVersion, activity: Activity, cause: Cause) -> bool:
+def _presence(activity: Activity) -> Presence:
+    return Presence(activity.member.pk, activity.moment)
+
+
+def _applies(rule: RuleVersion, activity: Activity, cause: Cause, tier: MemberTier | None) -> bool:
     definition = rule.definition
-    situation = Situation(None, cause.moment.astimezone(ZoneInfo(cause.time_zone)))
+    local_time = cause.moment.astimezone(ZoneInfo(cause.time_zone))
+    situation = Situation(None, local_time, tier=tier)
     return (
         definition.trigger is activity.trigger
         and definition.activity == activity.name
@@ -112,7 +129,7 @@ def _applies(rule: RuleVersion, activity: Activity, cause: Cause) -> bool:
         and all(
             one.holds(situation)
             for one in definition.conditions
-            if isinstance(one, MomentCondition)
+            if isinstance(one, MomentCondition | MemberCondition)
         )
     )
 

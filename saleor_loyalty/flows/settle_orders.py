@@ -11,6 +11,7 @@ from saleor_loyalty.earning.queries import rules_of
 from saleor_loyalty.earning.usage import Customer, UsageBook, open_book
 from saleor_loyalty.emails.operations import queue_emails
 from saleor_loyalty.emails.rules import EmailRequest
+from saleor_loyalty.flows.evaluate_tiers import evaluate_tiers
 from saleor_loyalty.flows.order_postings import postings_of, schedule_maturity_of
 from saleor_loyalty.flows.settlement import (
     Claim,
@@ -35,6 +36,7 @@ from saleor_loyalty.points.operations import lock_members, post
 from saleor_loyalty.points.queries import posted_for_orders, purses_of
 from saleor_loyalty.programs.queries import TermsIndex, load_terms
 from saleor_loyalty.programs.rules import ProgramTerms
+from saleor_loyalty.tiers.queries import Presence, tiers_at
 
 logger = logging.getLogger(__name__)
 
@@ -143,6 +145,7 @@ def settle(*, facts: Sequence[OrderFacts], now: datetime) -> SettleReport:
     save_settled(
         settled=[_settled_row(settlement, member_ids, now=now) for settlement in settlements.all]
     )
+    evaluate_tiers(member_ids=set(member_ids.values()), now=now)
     news = [
         settlement
         for settlement in settlements.all
@@ -185,17 +188,28 @@ def _settlements(
         ],
         rules=rules,
     )
+    tiers = tiers_at(
+        presences={
+            _presence(one) for one in claims if isinstance(one, Claim) and one.member_id is not None
+        }
+    )
     found: list[Settlement] = []
     for one in claims:
         row = before.get(one.facts.order_id)
         mine = rules.get(one.terms.program_id, []) if one.terms is not None else []
         if isinstance(one, Claim):
-            found.append(settlement_of(one, before=row, rules=mine, book=book))
+            tier = tiers.get(_presence(one)) if one.member_id is not None else None
+            found.append(settlement_of(one, before=row, rules=mine, book=book, tier=tier))
             continue
         if row is not None and one.terms is not None:
             release(one.facts, before=row, terms=one.terms, rules=mine, book=book)
         found.append(one)
     return _Settlements(found, book)
+
+
+def _presence(claim: Claim) -> Presence:
+    assert claim.member_id is not None
+    return Presence(claim.member_id, claim.facts.placed_at)
 
 
 def _is_news(order: OrderFacts, before: Mapping[str, SettledOrder]) -> bool:
@@ -247,6 +261,7 @@ def _settled_row(
         price_basis=settlement.rate.price_basis.value if settlement.rate else "",
         earned_points=settlement.earned,
         returned_points=settlement.returned,
+        spent_amount=settlement.spent,
         facts_digest=settlement.digest,
         breakdown=list(settlement.breakdown),
         settled_at=now,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from saleor_loyalty.earning.conditions import MemberTier
 from saleor_loyalty.earning.evaluation import Evaluation, Part, evaluate
 from saleor_loyalty.earning.rules import RuleVersion
 from saleor_loyalty.earning.usage import Cause, Customer, UsageBook
@@ -43,6 +44,13 @@ class Settlement:
         return self.earned - self.returned
 
     @property
+    def spent(self) -> Decimal:
+        """Return the money that the order still counts for; none unless it earns."""
+        if self.outcome is not Outcome.EARNED:
+            return Decimal(0)
+        return self.facts.still_spent(self.merchandise)
+
+    @property
     def policy(self) -> Policy:
         """Return the policy of the order's own time."""
         assert self.terms is not None
@@ -57,6 +65,7 @@ class Claim:
     terms: ProgramTerms
     rate: Rate
     customer: Customer
+    member_id: int | None = None
 
     @property
     def cause(self) -> Cause:
@@ -93,7 +102,15 @@ def claim_of(
         return Settlement(facts=order, outcome=refusal or Outcome.NO_RATE, terms=program)
     customer = customer_of(order, program_id=program.program_id, before=before)
     assert customer is not None
-    return Claim(facts=order, terms=program, rate=rate, customer=customer)
+    member = members.get((program.program_id, order.user_id or 0))
+    member_id = member.pk if member else None
+    return Claim(
+        facts=order,
+        terms=program,
+        rate=rate,
+        customer=customer,
+        member_id=before.member_id if before and before.member_id else member_id,
+    )
 
 
 def settlement_of(
@@ -102,8 +119,9 @@ def settlement_of(
     before: SettledOrder | None,
     rules: Sequence[RuleVersion],
     book: UsageBook,
+    tier: MemberTier | None = None,
 ) -> Settlement:
-    """Work out what a paid order should be worth.
+    """Work out what a paid order should be worth. `tier`: the member's when it was placed.
 
     While what it earns by has not changed, its award stays as it was made, whatever became
     of rules, products and groups since; else it is made anew by the rules of the order's time.
@@ -127,6 +145,7 @@ def settlement_of(
             policy=cause.policy,
             rules=rules,
             time_zone=claim.terms.time_zone,
+            tier=tier,
             usage=book.usage(cause, _by_rule_id(rules).values()),
         )
         earned, merchandise = evaluation.points, evaluation.merchandise
@@ -219,19 +238,20 @@ def digest_of(order: OrderFacts) -> str:
 def breakdown_of(evaluation: Evaluation) -> list[dict[str, Any]]:
     """Return an evaluation as plain data: for each rule what it wanted, granted, and why less.
 
-    `rule` and `version` are None for the programme's own rate.
+    `rule` and `version` are None for the programme's own rate, and for what the `tier` adds to it.
     """
     return [
         {
             "rule": part.rule.rule_id if part.rule else None,
             "version": part.rule.version_id if part.rule else None,
             "number": part.rule.number if part.rule else None,
-            "name": part.rule.name if part.rule else "",
+            "name": part.rule.name if part.rule else part.tier.name if part.tier else "",
             "wanted": part.wanted,
             "granted": part.granted,
             "why": part.why,
             "maturing_days": part.rule.definition.maturing_days if part.rule else None,
             "expiry_days": part.rule.definition.expiry_days if part.rule else None,
+            **({"tier": part.tier.tier_id} if part.tier else {}),
         }
         for part in evaluation.parts
     ]

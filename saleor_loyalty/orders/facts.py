@@ -111,6 +111,18 @@ class OrderFacts:
         paid = self.charged + self.refunded + self.charged_back
         return self.is_fully_charged or paid >= self.total
 
+    def still_spent(self, amount: Decimal) -> Decimal:
+        """Return what is left of an amount of the order after what went back, to a thousandth.
+
+        The same share is taken off as of its points.
+        """
+        if self.state is OrderState.CANCELLED:
+            return Decimal(0)
+        if self.total <= 0:
+            return amount
+        kept = min(max(self.charged, Decimal(0)), self.total)
+        return round(amount * kept / self.total, 3)
+
     def points_to_return(self, award: int) -> int:
         """Return how many points of an award go back, in all: floor(award x returned / total).
 

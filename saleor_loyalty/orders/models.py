@@ -36,7 +36,7 @@ class SettledOrder(models.Model):
 
     `program` and `member` stay once points were posted, whatever happens to the channel or
     the account. `earned_points` came of `merchandise_amount` (in `currency`, on `price_basis`) as `breakdown` tells,
-    a row a rule; `returned_points` of them went back. `facts_digest` tells whether what earns has
+    a row a rule; `returned_points` of them went back, and `spent_amount` of the money did not. `facts_digest` tells whether what earns has
     changed since: while it has not, an award stays as it was made.
     """
 
@@ -59,6 +59,7 @@ class SettledOrder(models.Model):
     )
     earned_points = models.BigIntegerField(default=0)
     returned_points = models.BigIntegerField(default=0)
+    spent_amount = models.DecimalField(max_digits=20, decimal_places=3, default=0)
     facts_digest = models.CharField(max_length=64, blank=True, default="")
     breakdown = models.JSONField(default=list)
     settled_at = models.DateTimeField()

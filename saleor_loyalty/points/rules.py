@@ -45,6 +45,7 @@ class Reason(StrEnum):
     RELEASED = "released"
     RETURNED = "returned"
     EXPIRED = "expired"
+    TIER_REACHED = "tier_reached"
     DEBT_REPAID = "debt_repaid"
     DEBT_FORGIVEN = "debt_forgiven"
     MERGED = "merged"

@@ -1,0 +1,200 @@
+"""Giving members what their tier brings: points at once, vouchers once a period."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
+
+from django.db import connection, transaction
+
+from saleor_loyalty.flows.order_lots import expiring
+from saleor_loyalty.members.models import Member
+from saleor_loyalty.points.operations import post
+from saleor_loyalty.points.postings import Award
+from saleor_loyalty.points.rules import Reason
+from saleor_loyalty.programs.calendar import (
+    Period,
+    end_of_day,
+    local_date,
+    period_end,
+    period_start,
+    start_of_day,
+)
+from saleor_loyalty.programs.models import Program
+from saleor_loyalty.programs.queries import load_terms
+from saleor_loyalty.tiers.benefits import VOUCHERS, Benefit, BenefitKind
+from saleor_loyalty.tiers.models import BenefitGrant, Tier, TierStanding
+
+logger = logging.getLogger(__name__)
+
+ONCE_ON = date(1, 1, 1)
+ISSUE_BATCH = 500
+
+IssueCodes = Callable[[Sequence[BenefitGrant]], Mapping[int, str]]
+
+
+@transaction.atomic
+def grant_benefits(*, reached: Mapping[Member, int], time_zone: str, now: datetime) -> None:
+    """Give members what the tier brings that they came into: each benefit once, or once a period.
+
+    Welcome points are posted now, once ever for a member and tier; vouchers get their codes
+    when they are issued. The caller holds the members' locks; a repeat gives nothing.
+    """
+    tiers = Tier.objects.in_bulk(set(reached.values()))
+    wanted = [
+        _grant(member, tiers[tier_id], benefit, time_zone=time_zone, now=now)
+        for member, tier_id in reached.items()
+        for benefit in benefits_of(tiers[tier_id])
+        if benefit.kind in VOUCHERS or benefit.kind is BenefitKind.WELCOME_POINTS
+    ]
+    if not wanted:
+        return
+    before = set(
+        BenefitGrant.objects.filter(
+            member__in=[member.pk for member in reached], tier__in=tiers
+        ).values_list("member", "tier", "benefit_key", "period_start")
+    )
+    new = [one for one in wanted if _identity(one) not in before]
+    BenefitGrant.objects.bulk_create(new, batch_size=5000)
+    _welcome([one for one in new if one.issued_at is not None], now=now)
+
+
+def benefits_of(tier: Tier) -> list[Benefit]:
+    """Return a tier's benefits."""
+    return [Benefit.from_json(data) for data in tier.benefits]
+
+
+def _identity(grant: BenefitGrant) -> tuple[int, int, str, date]:
+    return (grant.member_id, grant.tier_id, grant.benefit_key, grant.period_start)
+
+
+def _grant(
+    member: Member, tier: Tier, benefit: Benefit, *, time_zone: str, now: datetime
+) -> BenefitGrant:
+    is_voucher = benefit.kind in VOUCHERS
+    start, valid_from, valid_until = _validity(benefit, time_zone=time_zone, now=now)
+    return BenefitGrant(
+        member=member,
+        tier=tier,
+        benefit_key=benefit.key,
+        period_start=start,
+        benefit=benefit.as_json(),
+        valid_from=valid_from,
+        valid_until=valid_until,
+        created_at=now,
+        issued_at=None if is_voucher else now,
+    )
+
+
+def _validity(
+    benefit: Benefit, *, time_zone: str, now: datetime
+) -> tuple[date, datetime, datetime | None]:
+    """Return the period of a benefit: its first day, its start and its end (exclusive)."""
+    today = local_date(now, time_zone=time_zone)
+    if benefit.period in {None, Period.LIFETIME}:
+        return ONCE_ON, now, None
+    assert benefit.period is not None
+    first = period_start(today, benefit.period)
+    last = period_end(today, benefit.period)
+    return (
+        first,
+        start_of_day(first, time_zone=time_zone),
+        end_of_day(last, time_zone=time_zone),
+    )
+
+
+def _welcome(grants: Sequence[BenefitGrant], *, now: datetime) -> None:
+    if not grants:
+        return
+    program_ids = {grant.member.program_id for grant in grants}
+    terms = load_terms(program_ids=program_ids).by_program
+    postings = []
+    for grant in grants:
+        benefit = Benefit.from_json(grant.benefit)
+        assert benefit.points is not None
+        mine = terms[grant.member.program_id]
+        postings.append(
+            Award(
+                program_id=grant.member.program_id,
+                member_id=grant.member_id,
+                key=f"tier:{grant.member_id}:{grant.tier_id}:{grant.benefit_key}",
+                reason=Reason.TIER_REACHED,
+                effective_at=now,
+                points=benefit.points,
+                note=benefit.name or grant.tier.name,
+                details={"tier": grant.tier_id, "benefit": grant.benefit_key},
+                lot=expiring(mine.policy_at(now), earned_at=now, now=now, time_zone=mine.time_zone),
+            )
+        )
+    post(postings=postings, now=now)
+
+
+GRANT_TO_ALL = f"""
+INSERT INTO {BenefitGrant._meta.db_table} (
+  member_id, tier_id, benefit_key, period_start, benefit, valid_from, valid_until, code, created_at
+)
+SELECT member_id, tier_id, %(key)s, %(start)s, %(benefit)s, %(valid_from)s, %(valid_until)s, '', %(now)s
+FROM {TierStanding._meta.db_table} AS standing
+WHERE tier_id = %(tier)s AND NOT EXISTS (
+  SELECT FROM {BenefitGrant._meta.db_table} AS before
+  WHERE before.member_id = standing.member_id AND before.tier_id = standing.tier_id
+    AND before.benefit_key = %(key)s AND before.period_start = %(start)s
+)
+ON CONFLICT DO NOTHING
+"""
+
+
+def grant_due_benefits(*, now: datetime) -> int:
+    """Give the members of all tiers this period's vouchers; return how many were given.
+
+    One statement a benefit. It also gives a voucher that a tier got since to its members.
+    """
+    given = 0
+    for program in Program.objects.filter(is_active=True):
+        for tier in Tier.objects.filter(program=program, deleted_at=None):
+            for benefit in benefits_of(tier):
+                if benefit.kind in VOUCHERS:
+                    given += _grant_to_all(tier, benefit, time_zone=program.time_zone, now=now)
+    return given
+
+
+@transaction.atomic
+def _grant_to_all(tier: Tier, benefit: Benefit, *, time_zone: str, now: datetime) -> int:
+    start, valid_from, valid_until = _validity(benefit, time_zone=time_zone, now=now)
+    field = BenefitGrant._meta.get_field("benefit")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            GRANT_TO_ALL,
+            {
+                "tier": tier.pk,
+                "key": benefit.key,
+                "start": start,
+                "benefit": field.get_db_prep_save(benefit.as_json(), connection),
+                "valid_from": valid_from,
+                "valid_until": valid_until,
+                "now": now,
+            },
+        )
+        return int(cursor.rowcount)
+
+
+def issue_benefits(*, issue: IssueCodes, now: datetime, limit: int = ISSUE_BATCH) -> int:
+    """Give vouchers that members were granted their codes; return how many got one.
+
+    `issue` makes codes in the shop and returns them by the grant's id. One transaction: a code and
+    the note of it are written together or not at all, and no two workers issue the same.
+    """
+    with transaction.atomic():
+        grants = list(
+            BenefitGrant.objects.select_for_update(skip_locked=True, of=("self",))
+            .filter(issued_at=None)
+            .select_related("tier__program", "member")
+            .order_by("id")[:limit]
+        )
+        if not grants:
+            return 0
+        codes = issue(grants)
+        for grant in grants:
+            grant.code = codes.get(grant.pk, "")
+            grant.issued_at = now
+        BenefitGrant.objects.bulk_update(grants, ["code", "issued_at"])
+    return len(grants)

@@ -1,0 +1,403 @@
+"""Where a member stands on the ladder: one pure function of what counted, the ladder and the day.
+
+What the member is entitled to follows from the history alone: the highest tier whose threshold
+was met on some day from which it is still kept. So more never leads lower, a repeat changes
+nothing, and it makes no difference in which order things came to be known. Only what was
+promised (dates, grace) and what staff assigned is remembered.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from decimal import Decimal
+from math import lcm
+
+from saleor_loyalty.tiers.rules import (
+    YEARLY,
+    Amounts,
+    ChangeKind,
+    Falling,
+    Keeping,
+    Ladder,
+    TierRules,
+)
+from saleor_loyalty.tiers.windows import (
+    DAY,
+    FOREVER,
+    Days,
+    kept_on,
+    landed_until,
+    last_met,
+    window_ending,
+)
+
+
+@dataclass(frozen=True)
+class History:
+    """What counted on which date, by currency ("" for points and orders), in thousandths.
+
+    Amounts are in order of their dates and none is below 0: see `history_of_days`.
+    """
+
+    days: Mapping[str, Sequence[tuple[date, int]]] = field(default_factory=dict)
+
+    def within(self, days: Days) -> dict[str, Decimal]:
+        """Return what counted on some days."""
+        return {
+            key: Decimal(sum(amount for on, amount in some if on in days)) / 1000
+            for key, some in self.days.items()
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """Where a member stands. Dates are the last day, in the programme's zone.
+
+    `earned_id` is the tier that the metric led to, kept until `kept_on` (None: no end);
+    `needed` was its threshold then, under the ladder's `version`. `grace_on`: until when it stays
+    although it was not kept. `assigned_id` is what staff assigned until `assigned_on` (None: no end); it is
+    the least the member has, or, pinned, exactly what they have.
+    """
+
+    earned_id: int | None = None
+    kept_on: date | None = None
+    needed: Amounts | None = None
+    qualified_from: date | None = None
+    version: int = 0
+    grace_on: date | None = None
+    is_warned: bool = False
+    assigned_id: int | None = None
+    assigned_on: date | None = None
+    is_pinned: bool = False
+
+    def tier_id(self, ladder: Ladder) -> int | None:
+        """Return the tier in force: the earned or the assigned one, whichever is higher."""
+        earned, assigned = ladder.tier(self.earned_id), ladder.tier(self.assigned_id)
+        if assigned is not None and (
+            self.is_pinned or ladder.rank(assigned) >= ladder.rank(earned)
+        ):
+            return assigned.tier_id
+        return earned.tier_id if earned else None
+
+    def ends_on(self, ladder: Ladder) -> date | None:
+        """Return the last day on which the tier in force is certain; None: no end in sight."""
+        assigned = ladder.tier(self.assigned_id)
+        if assigned is not None and self.tier_id(ladder) == assigned.tier_id:
+            if self.assigned_on is None or ladder.tier(self.earned_id) != assigned:
+                return self.assigned_on
+            return None if self.kept_on is None else max(self.assigned_on, self.kept_on)
+        return self.grace_on or self.kept_on
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """Where a member stands after a look at a day, what to call the change, and when to look again.
+
+    `kind` None: nothing that anybody should hear of. `next_on` is the date on which time alone
+    may change something, None if it cannot.
+    """
+
+    standing: Standing
+    tier_id: int | None
+    kind: ChangeKind | None = None
+    next_on: date | None = None
+
+
+@dataclass(frozen=True)
+class Entitlement:
+    """The tier that the history gives, on which day it was met last, and until when it is kept."""
+
+    tier: TierRules
+    met_on: date
+    kept_on: date
+
+
+def history_of_days(days: Mapping[str, Mapping[date, int]]) -> History:
+    """Return what counted from sums by date, in thousandths.
+
+    What was taken off on a day (a correction by hand) undoes what came before it, the latest
+    first, so that it counts from the start as if it had never been given.
+    """
+    found: dict[str, list[tuple[date, int]]] = {}
+    for key, sums in days.items():
+        kept: list[tuple[date, int]] = []
+        for on in sorted(sums):
+            amount = sums[on]
+            while amount < 0 and kept:
+                before, there_was = kept.pop()
+                amount += there_was
+                if amount > 0:
+                    kept.append((before, amount))
+                    amount = 0
+            if amount > 0:
+                kept.append((on, amount))
+        found[key] = kept
+    return History(found)
+
+
+def thousandths(amount: Decimal | int) -> int:
+    """Return an amount in thousandths; what is finer is cut off."""
+    return int(amount * 1000)
+
+
+def met_on(
+    history: History, needed: Amounts, *, ladder: Ladder, joined_on: date, today: date
+) -> date | None:
+    """Return the last date until today on which the window held what is needed, or None."""
+    targets = {key: thousandths(amount) for key, amount in needed.items() if amount}
+    if not targets:
+        return today
+    whole = lcm(*targets.values())
+    if len(targets) == 1:
+        ((key, _),) = targets.items()
+        amounts: Sequence[tuple[date, int]] = history.days.get(key, ())
+    else:  # each currency by its share of its own threshold
+        amounts = sorted(
+            (on, amount * (whole // target))
+            for key, target in targets.items()
+            for on, amount in history.days.get(key, ())
+        )
+    return last_met(amounts, whole, terms=ladder.terms, joined_on=joined_on, today=today)
+
+
+def entitlement(
+    history: History, *, ladder: Ladder, joined_on: date, today: date
+) -> Entitlement | None:
+    """Return the highest tier that the history gives on a day, or None."""
+    for tier in reversed(ladder.earnable):
+        found = _entitled(
+            history, ladder.needed_for(tier), ladder=ladder, joined_on=joined_on, today=today
+        )
+        if found is not None:
+            return Entitlement(tier, *found)
+    return None
+
+
+def _entitled(
+    history: History, needed: Amounts, *, ladder: Ladder, joined_on: date, today: date
+) -> tuple[date, date] | None:
+    """Return when what is needed was met last and until when that keeps a tier, if it still does."""
+    if not any(needed.values()):
+        return today, FOREVER
+    on = met_on(history, needed, ladder=ladder, joined_on=joined_on, today=today)
+    if on is None:
+        return None
+    until = kept_on(on, terms=ladder.terms, joined_on=joined_on)
+    return (on, until) if today <= until else None
+
+
+def decide(
+    standing: Standing, history: History, *, ladder: Ladder, joined_on: date, today: date
+) -> Decision:
+    """Look at a member on a day. A second look on the same day changes nothing."""
+    before_id = standing.tier_id(ladder)
+    after, kind = _earned(standing, history, ladder=ladder, joined_on=joined_on, today=today)
+    if after.assigned_id is not None and _is_over(after, ladder=ladder, today=today):
+        after = replace(after, assigned_id=None, assigned_on=None, is_pinned=False)
+    elif after.assigned_id is not None:
+        after = replace(after, assigned_id=_id(ladder.tier(after.assigned_id)))
+    tier_id = after.tier_id(ladder)
+    return Decision(
+        standing=after,
+        tier_id=tier_id,
+        kind=_kind(standing, after, kind, before_id=before_id, tier_id=tier_id, ladder=ladder),
+        next_on=_next_on(after, ladder=ladder, today=today),
+    )
+
+
+def _is_over(standing: Standing, *, ladder: Ladder, today: date) -> bool:
+    ended = standing.assigned_on is not None and standing.assigned_on < today
+    return ended or ladder.tier(standing.assigned_id) is None
+
+
+def _kind(
+    before: Standing,
+    after: Standing,
+    kind: ChangeKind | None,
+    *,
+    before_id: int | None,
+    tier_id: int | None,
+    ladder: Ladder,
+) -> ChangeKind | None:
+    """Return what to call a change of the tier in force, or of the dates of the one in force."""
+    if before_id == tier_id:
+        is_about_it = tier_id is not None and _id(ladder.tier(after.earned_id)) == tier_id
+        is_hidden = after.assigned_id is not None
+        return kind if is_about_it and not is_hidden else None
+    if before.assigned_id is not None and after.assigned_id is None:
+        return ChangeKind.ASSIGNMENT_ENDED
+    return kind
+
+
+def _earned(  # noqa: PLR0911 -- one return for each thing that can happen
+    standing: Standing, history: History, *, ladder: Ladder, joined_on: date, today: date
+) -> tuple[Standing, ChangeKind | None]:
+    best = entitlement(history, ladder=ladder, joined_on=joined_on, today=today)
+    earned = ladder.tier(standing.earned_id)
+    is_deleted = standing.earned_id is not None and _id(earned) != standing.earned_id
+    changed = ChangeKind.LADDER_CHANGED if is_deleted else None
+    if is_deleted:
+        standing = replace(standing, earned_id=_id(earned), needed=None)
+    if ladder.rank(best.tier if best else None) > ladder.rank(earned):
+        assert best is not None
+        risen = _qualified(standing, best, ladder=ladder, joined_on=joined_on)
+        return risen, changed or ChangeKind.ROSE
+    if earned is None:
+        return _like_assigned(Standing(version=standing.version), standing), changed
+    is_entry = best is not None and best.tier == earned and best.kept_on == FOREVER
+    if _has_new_terms(standing, ladder=ladder) and not is_entry:
+        until = kept_on(today, terms=ladder.terms, joined_on=joined_on)
+        standing = replace(standing, kept_on=until, needed=None, version=ladder.version)
+        changed = ChangeKind.LADDER_CHANGED
+    if best is not None and best.tier == earned:
+        if _is_worth_renewing(standing, best, ladder=ladder, today=today):
+            renewed = _qualified(standing, best, ladder=ladder, joined_on=joined_on)
+            return renewed, changed or ChangeKind.RENEWED
+        return _warned(standing, changed, ladder=ladder, today=today)
+    if ladder.terms.falling is Falling.NEVER and standing.version >= ladder.strict_since:
+        return replace(standing, kept_on=None, needed=None, grace_on=None, is_warned=False), changed
+    if _is_promised(standing, history, ladder=ladder, joined_on=joined_on, today=today):
+        if standing.grace_on is not None:  # what was taken back came again
+            return replace(standing, grace_on=None), changed or ChangeKind.RENEWED
+        return _warned(standing, changed, ladder=ladder, today=today)
+    return _falling(
+        standing, best, earned, changed, ladder=ladder, joined_on=joined_on, today=today
+    )
+
+
+def _has_new_terms(standing: Standing, *, ladder: Ladder) -> bool:
+    """Tell whether a tier that had no end is to have one, from the day that the ladder changed."""
+    can_end = ladder.terms.keeping is not Keeping.FOREVER
+    is_older = ladder.strict_since <= standing.version < ladder.terms_since
+    can_end = can_end and ladder.terms.falling is not Falling.NEVER
+    return can_end and is_older and standing.kept_on is None and standing.grace_on is None
+
+
+def _qualified(
+    standing: Standing, best: Entitlement, *, ladder: Ladder, joined_on: date
+) -> Standing:
+    window = window_ending(best.met_on, terms=ladder.terms, joined_on=joined_on)
+    return replace(
+        standing,
+        earned_id=best.tier.tier_id,
+        kept_on=None if best.kept_on == FOREVER else best.kept_on,
+        needed=ladder.needed_for(best.tier),
+        qualified_from=window.first,
+        version=ladder.version,
+        grace_on=None,
+        is_warned=False,
+    )
+
+
+def _is_worth_renewing(
+    standing: Standing, best: Entitlement, *, ladder: Ladder, today: date
+) -> bool:
+    """Tell whether to write a later end: at once for years, else only when the end comes near.
+
+    Otherwise a rolling window would move the date a little every day.
+    """
+    if standing.grace_on is not None or standing.version < ladder.strict_since:
+        return True
+    if standing.kept_on is None:
+        return False
+    if best.kept_on <= standing.kept_on:
+        return False
+    is_by_year = ladder.terms.window in YEARLY and ladder.terms.keeping is Keeping.NEXT_PERIOD
+    near_on = standing.kept_on - timedelta(days=ladder.terms.notice_days)
+    return is_by_year or best.kept_on == FOREVER or today >= near_on
+
+
+def _is_promised(
+    standing: Standing, history: History, *, ladder: Ladder, joined_on: date, today: date
+) -> bool:
+    """Tell whether a member keeps what the ladder would not give them now.
+
+    They do until the date that they were told, whatever became of the ladder since; unless what
+    it was given for went back, or staff said that it ends at once.
+    """
+    if standing.version < ladder.strict_since:
+        return False
+    if standing.kept_on is not None and standing.kept_on < today:
+        return False
+    if standing.needed is None or standing.version < ladder.terms_since:
+        return True
+    needed = standing.needed
+    return _entitled(history, needed, ladder=ladder, joined_on=joined_on, today=today) is not None
+
+
+def _warned(
+    standing: Standing, changed: ChangeKind | None, *, ladder: Ladder, today: date
+) -> tuple[Standing, ChangeKind | None]:
+    """Note that the member is to be warned, once a promise."""
+    if standing.kept_on is None or standing.is_warned or not ladder.terms.notice_days:
+        return standing, changed
+    if today < standing.kept_on - timedelta(days=ladder.terms.notice_days):
+        return standing, changed
+    return replace(standing, is_warned=True), changed or ChangeKind.WARNED
+
+
+def _falling(
+    standing: Standing,
+    best: Entitlement | None,
+    earned: TierRules,
+    changed: ChangeKind | None,
+    *,
+    ladder: Ladder,
+    joined_on: date,
+    today: date,
+) -> tuple[Standing, ChangeKind | None]:
+    """Give grace, then let the member fall."""
+    grace_days = ladder.terms.grace_days
+    is_strict = standing.version < ladder.strict_since
+    if grace_days and not is_strict and standing.grace_on is None:
+        # From the last day on, if it was yesterday. Whoever hears of it days late, after an
+        # outage, has the whole grace from then on, and so has who is surprised by a refund.
+        is_in_time = standing.kept_on == today - DAY
+        grace_on = (today - DAY if is_in_time else today) + timedelta(days=grace_days)
+        return replace(standing, grace_on=grace_on), changed or ChangeKind.GRACE
+    if standing.grace_on is not None and today <= standing.grace_on and not is_strict:
+        return standing, changed
+    below = None if best is None else best.tier
+    if ladder.terms.falling is Falling.ONE_STEP and not is_strict:
+        step = ladder.step_below(earned)
+        if step is not None and ladder.rank(step) > ladder.rank(below):
+            until = landed_until(today, terms=ladder.terms, joined_on=joined_on)
+            landed = Standing(
+                earned_id=step.tier_id,
+                kept_on=None if until == FOREVER else until,
+                version=ladder.version,
+            )
+            return _like_assigned(landed, standing), changed or ChangeKind.FELL
+    if best is None:
+        fallen = Standing(version=ladder.version)
+    else:
+        fallen = _qualified(Standing(), best, ladder=ladder, joined_on=joined_on)
+    kind = ChangeKind.LADDER_CHANGED if is_strict else ChangeKind.FELL
+    return _like_assigned(fallen, standing), changed or kind
+
+
+def _like_assigned(standing: Standing, before: Standing) -> Standing:
+    return replace(
+        standing,
+        assigned_id=before.assigned_id,
+        assigned_on=before.assigned_on,
+        is_pinned=before.is_pinned,
+    )
+
+
+def _next_on(standing: Standing, *, ladder: Ladder, today: date) -> date | None:
+    """Return the next date on which time alone may change something."""
+    dates = []
+    if standing.assigned_id is not None and standing.assigned_on is not None:
+        dates.append(standing.assigned_on + DAY)
+    if standing.grace_on is not None:
+        dates.append(standing.grace_on + DAY)
+    elif standing.kept_on is not None:
+        warned_on = standing.kept_on - timedelta(days=ladder.terms.notice_days)
+        is_to_warn = not standing.is_warned and ladder.terms.notice_days and warned_on > today
+        dates.append(warned_on if is_to_warn else standing.kept_on + DAY)
+    return min(dates, default=None)
+
+
+def _id(tier: TierRules | None) -> int | None:
+    return None if tier is None else tier.tier_id
