@@ -3,14 +3,17 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from saleor_loyalty.earning.conditions import MemberTier
 from saleor_loyalty.earning.evaluation import Evaluation, evaluate
 from saleor_loyalty.earning.queries import rules_of
 from saleor_loyalty.earning.rules import RuleDefinition, RuleVersion, check_rule
 from saleor_loyalty.errors import LoyaltyError
+from saleor_loyalty.members.queries import members_of
 from saleor_loyalty.orders.facts import OrderFacts
 from saleor_loyalty.programs.operations import ProgramNotFound
 from saleor_loyalty.programs.queries import load_terms
 from saleor_loyalty.programs.rules import Rate
+from saleor_loyalty.tiers.queries import Presence, tiers_at
 
 LAST = 2**31
 
@@ -73,6 +76,7 @@ def try_rule(
         valid_from=order.placed_at,
     )
     others = [one for one in rules if one is not old]
+    tier = _tier_of_customer(order, program_id=program_id)
 
     def earned(some: list[RuleVersion]) -> Evaluation:
         return evaluate(
@@ -81,6 +85,18 @@ def try_rule(
             policy=terms.policy_at(now),
             rules=some,
             time_zone=terms.time_zone,
+            tier=tier,
         )
 
     return Tried(rate=rate, without=earned(rules), with_rule=earned([*others, tried]))
+
+
+def _tier_of_customer(order: OrderFacts, *, program_id: int) -> MemberTier | None:
+    """Return the tier that the order's customer was in when it was placed."""
+    if order.user_id is None:
+        return None
+    member = members_of(user_ids=[order.user_id]).get((program_id, order.user_id))
+    if member is None:
+        return None
+    presence = Presence(member.pk, order.placed_at)
+    return tiers_at(presences=[presence]).get(presence)

@@ -13,6 +13,7 @@ from saleor_loyalty.emails.delivery import RecipientImpossible
 from saleor_loyalty.emails.rendering import TemplateBroken
 from saleor_loyalty.errors import LoyaltyError
 from saleor_loyalty.flows.adjust_points import AdjustmentNotFound, MemberNotFound, SamePerson
+from saleor_loyalty.flows.assign_tier import AssignmentInvalid
 from saleor_loyalty.flows.join_program import BirthdayInvalid, NoProgram, NotAMember
 from saleor_loyalty.flows.merge_members import MergeImpossible
 from saleor_loyalty.flows.reward_activities import ActivityInvalid
@@ -25,6 +26,8 @@ from saleor_loyalty.points.writing import IdempotencyConflict
 from saleor_loyalty.programs.operations import ChannelTaken, ProgramNotFound
 from saleor_loyalty.programs.policies.rules import PolicyInvalid
 from saleor_loyalty.programs.rules import ProgramInvalid
+from saleor_loyalty.tiers.operations import TierNotFound
+from saleor_loyalty.tiers.rules import LadderInvalid, TierInvalid
 
 
 class LoyaltyErrorCode(Enum):
@@ -62,6 +65,10 @@ class LoyaltyErrorType(Error):
 CODES_AND_TEXTS: dict[type[LoyaltyError], tuple[LoyaltyErrorCode, str]] = {
     ActivityInvalid: (LoyaltyErrorCode.INVALID, "{field} {problem}."),
     AdjustmentInvalid: (LoyaltyErrorCode.INVALID, "{field} {problem}."),
+    AssignmentInvalid: (LoyaltyErrorCode.INVALID, "{field} {problem}."),
+    LadderInvalid: (LoyaltyErrorCode.INVALID, "{field} {problem}."),
+    TierInvalid: (LoyaltyErrorCode.INVALID, "{field} {problem}."),
+    TierNotFound: (LoyaltyErrorCode.NOT_FOUND, "The programme has no such tier."),
     AdjustmentNotFound: (
         LoyaltyErrorCode.NOT_FOUND,
         "No such adjustment waits for a decision.",

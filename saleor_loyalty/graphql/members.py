@@ -11,7 +11,7 @@ from saleor.graphql.core.connection import CountableConnection, create_connectio
 from saleor.graphql.core.context import get_database_connection_name
 from saleor.graphql.core.fields import ConnectionField, PermissionsField
 from saleor.graphql.core.scalars import Date, DateTime
-from saleor.graphql.core.types import BaseInputObjectType
+from saleor.graphql.core.types import BaseInputObjectType, NonNullList
 from saleor.graphql.core.types.model import ModelObjectType
 from saleor.graphql.core.utils import from_global_id_or_error
 from saleor.permission.auth_filters import AuthorizationFilters
@@ -28,14 +28,28 @@ from saleor_loyalty.graphql.loaders import (
     MembersByUserIdLoader,
     ProgramByIdLoader,
 )
+from saleor_loyalty.graphql.member_tiers import (
+    LoyaltyMemberTier,
+    LoyaltyNextTier,
+    LoyaltyTierChangeCountableConnection,
+    LoyaltyTierExplanation,
+    LoyaltyTierVoucher,
+    LoyaltyToKeepTier,
+    aim_of,
+    stand_of,
+    tier_of,
+    vouchers_of,
+)
 from saleor_loyalty.graphql.mutations import LoyaltyMutation
 from saleor_loyalty.graphql.points import LoyaltyPointsEntryCountableConnection
 from saleor_loyalty.graphql.programs import LoyaltyProgram, program_of_channel
+from saleor_loyalty.graphql.tiers import LoyaltyTier
 from saleor_loyalty.members import models
 from saleor_loyalty.members.queries import all_members
 from saleor_loyalty.points.queries import history_of
 from saleor_loyalty.shop.channels import channel_ids_by_slug
 from saleor_loyalty.shop.permissions import LoyaltyPermissions
+from saleor_loyalty.tiers.queries import changes_of
 
 
 class LoyaltyMember(ModelObjectType[models.Member]):
@@ -49,6 +63,28 @@ class LoyaltyMember(ModelObjectType[models.Member]):
         LoyaltyPointsEntryCountableConnection,
         required=True,
         description="The history of the member's points, newest first.",
+    )
+    tier = graphene.Field(LoyaltyMemberTier, description="The member's tier; null without one.")
+    next_tier = graphene.Field(
+        LoyaltyNextTier, description="What is missing to the next tier; null on top."
+    )
+    to_keep_tier = graphene.Field(
+        LoyaltyToKeepTier,
+        description="What is missing to keep the tier beyond its end; null where it has none.",
+    )
+    tier_history = ConnectionField(
+        LoyaltyTierChangeCountableConnection,
+        required=True,
+        description="What happened to the member's tier, and why, newest first.",
+    )
+    tier_explanation = graphene.Field(
+        LoyaltyTierExplanation,
+        description="Why the member is where they are; null where the programme has no tiers.",
+    )
+    tier_vouchers = NonNullList(
+        LoyaltyTierVoucher,
+        required=True,
+        description="Vouchers that tiers gave the member and that are not over.",
     )
     born_on = Date(description="The member's birthday, if they told it.")
     external_id = PermissionsField(
@@ -85,6 +121,31 @@ class LoyaltyMember(ModelObjectType[models.Member]):
     def resolve_entries(root: models.Member, info: Any, **kwargs: Any) -> Any:
         entries = history_of(member_id=root.pk, using=get_database_connection_name(info.context))
         return create_connection_slice(entries, info, kwargs, LoyaltyPointsEntryCountableConnection)
+
+    @staticmethod
+    def resolve_tier(root: models.Member, info: Any) -> Any:
+        return tier_of(root.pk, info)
+
+    @staticmethod
+    def resolve_next_tier(root: models.Member, info: Any) -> Any:
+        return aim_of(root.pk, info, is_next=True)
+
+    @staticmethod
+    def resolve_to_keep_tier(root: models.Member, info: Any) -> Any:
+        return aim_of(root.pk, info, is_next=False)
+
+    @staticmethod
+    def resolve_tier_history(root: models.Member, info: Any, **kwargs: Any) -> Any:
+        changes = changes_of(member_id=root.pk, using=get_database_connection_name(info.context))
+        return create_connection_slice(changes, info, kwargs, LoyaltyTierChangeCountableConnection)
+
+    @staticmethod
+    def resolve_tier_explanation(root: models.Member, info: Any) -> Any:
+        return stand_of(root.pk, info)
+
+    @staticmethod
+    def resolve_tier_vouchers(root: models.Member, info: Any) -> Any:
+        return vouchers_of(root.pk, info)
 
     @staticmethod
     def resolve_user(root: models.Member, info: Any) -> Any:
@@ -129,6 +190,7 @@ class LoyaltyMemberFilterInput(BaseInputObjectType):
 
     program = graphene.ID(description="Members of this programme.")
     search = graphene.String(description="Part of the customer's e-mail address or name.")
+    tier = graphene.ID(description="Members in this tier.")
 
     class Meta:
         description = "Which members to list."
@@ -165,13 +227,15 @@ class LoyaltyMemberQueries(graphene.ObjectType):
         _root: Any, info: Any, *, filter: dict[str, str] | None = None, **kwargs: Any
     ) -> Any:
         criteria = filter or {}
-        program_id = None
-        if criteria.get("program"):
-            _, pk = from_global_id_or_error(criteria["program"], LoyaltyProgram, raise_error=True)
-            program_id = int(pk) if pk.isdecimal() else 0
-
+        ids: dict[str, int | None] = {}
+        for name, kind in (("program", LoyaltyProgram), ("tier", LoyaltyTier)):
+            ids[name] = None
+            if criteria.get(name):
+                _, pk = from_global_id_or_error(criteria[name], kind, raise_error=True)
+                ids[name] = int(pk) if pk.isdecimal() else 0
         members = all_members(
-            program_id=program_id,
+            program_id=ids["program"],
+            tier_id=ids["tier"],
             search=(criteria.get("search") or "").replace("\0", ""),
             using=get_database_connection_name(info.context),
         )

@@ -28,9 +28,12 @@ class LoyaltyEarningPart(BaseObjectType):
     """What one rule gave."""
 
     name = graphene.String(
-        required=True, description="Name of the rule; empty for the programme's own rate."
+        required=True, description="Name of the rule or tier; empty for the programme's own rate."
     )
     rule_id = graphene.ID(description="ID of the rule; null for the programme's own rate.")
+    tier_id = graphene.ID(
+        description="ID of the tier whose multiplier gave them; null for all others."
+    )
     rule_version = graphene.Int(description="Number of the rule's version that gave them.")
     wanted_points = graphene.Int(
         required=True, description="Points before caps and budgets; below 0 where a rule takes."
@@ -48,6 +51,11 @@ class LoyaltyEarningPart(BaseObjectType):
     def resolve_rule_id(root: dict[str, Any], _info: Any) -> str | None:
         rule = root["rule"]
         return graphene.Node.to_global_id("LoyaltyEarningRule", rule) if rule else None
+
+    @staticmethod
+    def resolve_tier_id(root: dict[str, Any], _info: Any) -> str | None:
+        tier = root.get("tier")
+        return graphene.Node.to_global_id("LoyaltyTier", tier) if tier else None
 
     @staticmethod
     def resolve_rule_version(root: dict[str, Any], _info: Any) -> int | None:

@@ -1,5 +1,7 @@
 """What a checkout and a product would earn: the same evaluation as for an order."""
 
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import graphene
@@ -38,11 +40,22 @@ from saleor_loyalty.graphql.loaders import (
 )
 from saleor_loyalty.graphql.points import LoyaltyEarningBreakdown
 from saleor_loyalty.graphql.programs import LoyaltyProgram
+from saleor_loyalty.graphql.tier_loaders import (
+    LadderByProgramIdLoader,
+    LookByMemberIdLoader,
+    MemberTierLoader,
+    TierByIdLoader,
+)
+from saleor_loyalty.graphql.tiers import LoyaltyTier
 from saleor_loyalty.orders.facts import OrderFacts
+from saleor_loyalty.programs.calendar import local_date
 from saleor_loyalty.programs.models import Program
-from saleor_loyalty.programs.rules import ProgramTerms, Rate
+from saleor_loyalty.programs.rules import Enrollment, ProgramTerms, Rate
 from saleor_loyalty.shop.checkouts import facts_of_checkout, line_of_product, pretended_order
 from saleor_loyalty.shop.customers import CustomerFacts
+from saleor_loyalty.tiers.evaluation import History, Standing
+from saleor_loyalty.tiers.goals import tier_reached
+from saleor_loyalty.tiers.rules import Ladder, Metric
 
 
 class CheckoutLoyalty(BaseObjectType):
@@ -57,6 +70,9 @@ class CheckoutLoyalty(BaseObjectType):
     )
     breakdown = graphene.Field(
         LoyaltyEarningBreakdown, required=True, description="How these points come about."
+    )
+    tier_reached = graphene.Field(
+        LoyaltyTier, description="The tier that the order would lift the member to; mostly null."
     )
 
     class Meta:
@@ -109,6 +125,7 @@ def resolve_checkout_loyalty(root: Any, info: Any) -> Any:
                 program=found.program,
                 points_to_earn=evaluation.points,
                 breakdown=breakdown(evaluation, rate),
+                tier_reached=_tier_reached(found, order, evaluation, info),
             )
         )
 
@@ -147,6 +164,51 @@ def _checkout_facts(checkout: Any, info: Any) -> Any:
         )
 
     return loaded.then(with_products)
+
+
+def _tier_reached(found: "_Terms", order: OrderFacts, evaluation: Evaluation, info: Any) -> Any:
+    """Return (a promise of) the tier that an order would lift its customer to, or None."""
+    if order.user_id is None:
+        return None
+    program = found.program
+    today = local_date(order.placed_at, time_zone=program.time_zone)
+
+    def with_member(member: Any) -> Any:
+        if member is not None:
+            return LookByMemberIdLoader(info.context).load(member.pk).then(reached)
+        if found.terms.enrollment_at(order.placed_at) is not Enrollment.AUTOMATIC:
+            return None
+        ladder = LadderByProgramIdLoader(info.context).load(program.pk)
+        return ladder.then(lambda one: one and lifted(one, Standing(), History(), today))
+
+    def reached(loaded: Any) -> Any:
+        if loaded is None:
+            return None
+        ladder, look = loaded
+        return lifted(ladder, look.before, look.history, look.joined_on)
+
+    def lifted(ladder: Ladder, standing: Standing, history: History, joined_on: date) -> Any:
+        gain = {
+            Metric.POINTS: {"": Decimal(evaluation.points)},
+            Metric.AMOUNT: {order.currency: evaluation.merchandise},
+            Metric.ORDERS: {"": Decimal(evaluation.merchandise > 0)},
+        }[ladder.terms.metric]
+        tier = tier_reached(
+            standing, history, gain, ladder=ladder, joined_on=joined_on, today=today
+        )
+        return tier and TierByIdLoader(info.context).load(tier.tier_id)
+
+    return _member(found, order, info).then(with_member)
+
+
+def _member(found: "_Terms", order: OrderFacts, info: Any) -> Any:
+    """Return (a promise of) the member that an order's customer is, or None."""
+    if order.user_id is None:
+        return Promise.resolve(None)
+    members = MembersByUserIdLoader(info.context).load(order.user_id)
+    return members.then(
+        lambda some: next((one for one in some if one.program_id == found.program.pk), None)
+    )
 
 
 @null_when_off
@@ -263,14 +325,13 @@ def _evaluation(found: _Terms, order: OrderFacts, info: Any) -> Any:
         order, terms=found.terms, customer=Customer(found.program.pk, order.user_id or 0)
     )
 
-    def with_member(members: list[Any]) -> Any:
-        member = next((one for one in members if one.program_id == found.program.pk), None)
+    def grants_of(member: Any) -> Any:
         if member is None or not any(one.definition.has_limits_of_a_member for one in found.rules):
             return []
         return GrantsByMemberIdLoader(info.context).load(member.pk)
 
     def limited(loaded: list[Any]) -> Evaluation:
-        grants, *used = loaded
+        grants, tier, *used = loaded
         usage = usage_of(
             cause=cause,
             rules=found.rules,
@@ -283,6 +344,7 @@ def _evaluation(found: _Terms, order: OrderFacts, info: Any) -> Any:
             policy=cause.policy,
             rules=found.rules,
             time_zone=found.terms.time_zone,
+            tier=tier,
             usage=usage,
         )
 
@@ -293,11 +355,10 @@ def _evaluation(found: _Terms, order: OrderFacts, info: Any) -> Any:
     ]
     if cause.policy.budget_points is not None:
         budgets.append((0, cause.policy.budget_period))
-    members = Promise.resolve([])
-    if order.user_id is not None:
-        members = MembersByUserIdLoader(info.context).load(order.user_id)
+    member = _member(found, order, info)
+    tier = member.then(lambda one: one and MemberTierLoader(info.context).load(one.pk))
     used = [
         BudgetUseLoader(info.context).load((found.program.pk, rule_id, period))
         for rule_id, period in budgets
     ]
-    return Promise.all([members.then(with_member), *used]).then(limited)
+    return Promise.all([member.then(grants_of), tier, *used]).then(limited)

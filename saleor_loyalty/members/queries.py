@@ -21,12 +21,18 @@ def members_of(*, user_ids: Iterable[int], using: str = "default") -> dict[tuple
 
 
 def all_members(
-    *, program_id: int | None = None, search: str = "", using: str = "default"
+    *,
+    program_id: int | None = None,
+    tier_id: int | None = None,
+    search: str = "",
+    using: str = "default",
 ) -> QuerySet[Member]:
-    """Return members, of one programme or with a part of their address or name."""
+    """Return members, of one programme, in one tier, or with a part of their address or name."""
     members = Member.objects.using(using).filter(merged_into=None)
     if program_id is not None:
         members = members.filter(program_id=program_id)
+    if tier_id is not None:
+        members = members.filter(standing__tier=tier_id)
     for word in search.split():
         members = members.filter(
             Q(user__email__icontains=word)

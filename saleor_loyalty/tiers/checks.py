@@ -29,6 +29,7 @@ MAX_WINDOW_DAYS = 3650
 MAX_MONTHS = 120
 MAX_GRACE_DAYS = 365
 MAX_NEEDED = Decimal(10**12)
+MAX_COUNT = 2_000_000_000
 COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 LINK = re.compile(r"https?://[^\s/]+\S*")
@@ -111,8 +112,8 @@ def thresholds_of(
 
     """
     for name, count in (("points", points), ("orders", orders)):
-        if count is not None and not 0 <= count <= MAX_NEEDED:
-            raise TierInvalid(field="threshold", problem=f"of {name} must be 0 to {MAX_NEEDED}")
+        if count is not None and not 0 <= count <= MAX_COUNT:
+            raise TierInvalid(field="threshold", problem=f"of {name} must be 0 to {MAX_COUNT}")
     exact: dict[str, Decimal] = {}
     for currency, given in amounts.items():
         try:

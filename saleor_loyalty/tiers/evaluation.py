@@ -25,6 +25,7 @@ from saleor_loyalty.tiers.windows import (
     DAY,
     FOREVER,
     Days,
+    horizon,
     kept_on,
     landed_until,
     last_met,
@@ -40,6 +41,13 @@ class History:
     """
 
     days: Mapping[str, Sequence[tuple[date, int]]] = field(default_factory=dict)
+
+    def plus(self, gain: Amounts, *, on: date) -> "History":
+        """Return the history with something more on its last day or later."""
+        more = {key: [(on, thousandths(amount))] for key, amount in gain.items()}
+        return History(
+            {key: [*self.days.get(key, ()), *more.get(key, ())] for key in {**self.days, **more}}
+        )
 
     def within(self, days: Days) -> dict[str, Decimal]:
         """Return what counted on some days."""
@@ -176,14 +184,19 @@ def entitlement(
 def _entitled(
     history: History, needed: Amounts, *, ladder: Ladder, joined_on: date, today: date
 ) -> tuple[date, date] | None:
-    """Return when what is needed was met last and until when that keeps a tier, if it still does."""
+    """Return when what is needed was met last and until when that keeps a tier, if it still does.
+
+    The end is the one that will be if nothing more happens: a window that is full today may
+    stay full for some time.
+    """
     if not any(needed.values()):
         return today, FOREVER
     on = met_on(history, needed, ladder=ladder, joined_on=joined_on, today=today)
-    if on is None:
+    if on is None or today > kept_on(on, terms=ladder.terms, joined_on=joined_on):
         return None
-    until = kept_on(on, terms=ladder.terms, joined_on=joined_on)
-    return (on, until) if today <= until else None
+    later = horizon(today, terms=ladder.terms, joined_on=joined_on)
+    last = met_on(history, needed, ladder=ladder, joined_on=joined_on, today=later)
+    return on, kept_on(last or on, terms=ladder.terms, joined_on=joined_on)
 
 
 def decide(

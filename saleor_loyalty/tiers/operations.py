@@ -19,6 +19,7 @@ from saleor_loyalty.tiers.models import Tier, TierFactor, TierLadder, TierStandi
 from saleor_loyalty.tiers.queries import tier_rules, tiers_of
 from saleor_loyalty.tiers.rules import (
     MAX_SLUG_LENGTH,
+    MEANING,
     Demotion,
     LadderTerms,
     Thresholds,
@@ -26,8 +27,6 @@ from saleor_loyalty.tiers.rules import (
 )
 
 MAX_LANGUAGE_LENGTH = 35
-# Changing one of these gives thresholds and dates another meaning.
-MEANING = ("metric", "window", "window_length", "moving_up", "keeping", "keep_months", "falling")
 
 
 class TierNotFound(LoyaltyError):

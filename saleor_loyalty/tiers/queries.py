@@ -164,3 +164,11 @@ def factor_at(factors: Iterable[TierFactor], moment: datetime) -> Decimal:
         if one.valid_from <= moment and (one.valid_until is None or moment < one.valid_until)
     )
     return next(held, Decimal(1))
+
+
+def latest_changes(*, member_ids: Iterable[int], using: str = "default") -> dict[int, TierChange]:
+    """Return the change that put each member where they are, by member id. One query."""
+    rows = TierChange.objects.using(using).filter(member__in=list(member_ids))
+    moved = rows.exclude(Q(from_tier=F("to_tier")) & Q(to_tier__isnull=False))
+    latest = moved.order_by("member_id", "-id").distinct("member_id")
+    return {change.member_id: change for change in latest}

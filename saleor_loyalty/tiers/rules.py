@@ -44,6 +44,10 @@ YEARLY = frozenset({Window.CALENDAR_YEAR, Window.MEMBERSHIP_YEAR})
 ROLLING = frozenset({Window.ROLLING_DAYS, Window.ROLLING_MONTHS})
 
 
+# Changing one of these gives thresholds and dates another meaning.
+MEANING = ("metric", "window", "window_length", "moving_up", "keeping", "keep_months", "falling")
+
+
 class MovingUp(StrEnum):
     """When a member moves up: once the threshold is met, or when the year is over."""
 

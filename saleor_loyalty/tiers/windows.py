@@ -69,6 +69,17 @@ def kept_on(met_on: date, *, terms: LadderTerms, joined_on: date) -> date:
     return year_of(this_year.last + DAY, window=terms.window, joined_on=joined_on).last
 
 
+def horizon(today: date, *, terms: LadderTerms, joined_on: date) -> date:
+    """Return a date by which all that counts today has left its window, or its year is over."""
+    if terms.window is Window.ROLLING_DAYS:
+        return today + timedelta(days=terms.window_length)
+    if terms.window is Window.ROLLING_MONTHS:
+        return add_months(today, terms.window_length) + timedelta(days=3)
+    if terms.window in YEARLY:
+        return year_of(today, window=terms.window, joined_on=joined_on).last + DAY
+    return today
+
+
 def landed_until(on: date, *, terms: LadderTerms, joined_on: date) -> date:
     """Return how long a tier is kept into which a member fell by a step on a date.
 

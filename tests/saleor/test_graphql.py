@@ -583,6 +583,20 @@ STAFF_QUERIES = {
     " errors { code } } }",
     "loyaltyEarningRulePreview": 'mutation { loyaltyEarningRulePreview(program: "x", order: "y",'
     " input: {}) { errors { code } } }",
+    "loyaltyTierLadderUpdate": 'mutation { loyaltyTierLadderUpdate(program: "x", input: {}) {'
+    " errors { code } } }",
+    "loyaltyTierCreate": 'mutation { loyaltyTierCreate(program: "x", input: {}) {'
+    " errors { code } } }",
+    "loyaltyTierUpdate": 'mutation { loyaltyTierUpdate(id: "x", input: {}) { errors { code } } }',
+    "loyaltyTierReorder": 'mutation { loyaltyTierReorder(program: "x", tiers: []) {'
+    " errors { code } } }",
+    "loyaltyTierDelete": 'mutation { loyaltyTierDelete(id: "x") { errors { code } } }',
+    "loyaltyTierPreview": 'mutation { loyaltyTierPreview(program: "x", input: {}) {'
+    " errors { code } } }",
+    "loyaltyTierAssign": 'mutation { loyaltyTierAssign(memberId: "x", tier: "y", reason: "z") {'
+    " errors { code } } }",
+    "loyaltyTierAssignmentEnd": 'mutation { loyaltyTierAssignmentEnd(memberId: "x", reason: "z") {'
+    " errors { code } } }",
 }
 
 OPEN_TO_ALL = {
