@@ -1,9 +1,10 @@
 """Tests, lint and benchmarks."""
 
 import os
-from contextlib import nullcontext
+import threading
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Dict, List, Optional, Tuple
+from typing import Callable, Dict, Iterator, List, Optional, Tuple
 
 from dev import postgres as pg
 from dev.console import Trouble, attached, say, step
@@ -36,10 +37,13 @@ def test() -> int:
     announce(environment)
     results: Dict[str, int] = {}
     with pg.server() as postgres:
-        results["engine"] = _engine_suite(environment, postgres)
         if missing is None:
-            results["saleor"] = _saleor_suite(environment, postgres)
-            results["journeys"] = _journeys(environment)
+            with _beside(lambda log: _engine_suite(environment, postgres, log=log)) as engine:
+                results["saleor"] = _saleor_suite(environment, postgres)
+                results["journeys"] = _journeys(environment)
+            results["engine"] = engine.code
+        else:
+            results["engine"] = _engine_suite(environment, postgres)
     say()
     for suite, code in results.items():
         verdict = "passed" if code == 0 else "FAILED"
@@ -58,8 +62,37 @@ def test() -> int:
     return 1 if bad else 0
 
 
+class _Beside:
+    """A suite that runs beside the others."""
+
+    code = 1
+
+
+@contextmanager
+def _beside(suite: Callable[[Path], int]) -> Iterator[_Beside]:
+    """Run a suite at the same time, on the other core, and show its output afterwards."""
+    beside, log = _Beside(), BUILD / "logs" / "engine-suite.log"
+
+    def work() -> None:
+        beside.code = suite(log)
+
+    say(f"-> the engine's suite runs beside the others; its output comes last, and goes to {log}")
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    yield beside
+    with step("waiting for the engine's suite"):
+        thread.join()
+    say("\n== the engine: plain Django on a real PostgreSQL, no Saleor ==")
+    say(log.read_text(errors="replace"))
+
+
 def _pytest(
-    environment: Environment, arguments: List[str], *, settings: str, variables: Dict[str, str]
+    environment: Environment,
+    arguments: List[str],
+    *,
+    settings: str,
+    variables: Dict[str, str],
+    log: Optional[Path] = None,
 ) -> int:
     selected = ["-k", os.environ["K"]] if os.environ.get("K") else []
     return attached(
@@ -70,11 +103,15 @@ def _pytest(
             **variables,
         },
         cwd=REPO,
+        log=log,
     )
 
 
-def _engine_suite(environment: Environment, postgres: pg.Server) -> int:
-    say("\n== the engine: plain Django on a real PostgreSQL, no Saleor ==")
+def _engine_suite(
+    environment: Environment, postgres: pg.Server, *, log: Optional[Path] = None
+) -> int:
+    if log is None:
+        say("\n== the engine: plain Django on a real PostgreSQL, no Saleor ==")
     coverage = [] if os.environ.get("K") else ["--cov", "--cov-config=setup.cfg", "--cov-report="]
     coverage += [] if os.environ.get("K") else ["--cov-report=term:skip-covered"]
     return _pytest(
@@ -82,6 +119,7 @@ def _engine_suite(environment: Environment, postgres: pg.Server) -> int:
         ["tests", "--ignore=tests/saleor", "--ignore=tests/journeys", *coverage],
         settings="tests.settings",
         variables={"DATABASE_URL": postgres.database_url("postgres")},
+        log=log,
     )
 
 

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Dict, Iterator, List, Optional, Sequence
 
@@ -75,12 +75,23 @@ def run(
     return result.stdout
 
 
-def attached(command: List[str], *, env: Dict[str, str], cwd: Optional[Path] = None) -> int:
-    """Run a program whose output is shown, and return its exit code."""
+def attached(
+    command: List[str],
+    *,
+    env: Dict[str, str],
+    cwd: Optional[Path] = None,
+    log: Optional[Path] = None,
+) -> int:
+    """Run a program whose output is shown (or goes to a log), and return its exit code."""
     sys.stdout.flush()
-    return subprocess.run(
-        [str(part) for part in command],
-        env={**os.environ, **env},
-        cwd=str(cwd) if cwd else None,
-        check=False,
-    ).returncode
+    if log:
+        log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") if log else nullcontext() as output:
+        return subprocess.run(
+            [str(part) for part in command],
+            env={**os.environ, **env},
+            cwd=str(cwd) if cwd else None,
+            stdout=output,
+            stderr=subprocess.STDOUT if log else None,
+            check=False,
+        ).returncode

@@ -27,7 +27,7 @@ def travel(database: Any, *, days: int) -> None:
             changes = ", ".join(
                 f'"{column}" = "{column}" - {days}'
                 if kind == "date"
-                else f"\"{column}\" = \"{column}\" - interval '{days} days'"
+                else f'"{column}" = "{column}" - interval \'{days} days\''
                 for column, kind in some
                 if column != "born_on"
             )
