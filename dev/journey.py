@@ -190,6 +190,18 @@ def add_rule(shop: Shop, program_id: str, **values: Any) -> str:
     return str(data["loyaltyEarningRuleCreate"]["earningRule"]["id"])
 
 
+def add_tier(shop: Shop, program_id: str, **values: Any) -> Dict[str, Any]:
+    """Add a tier on top of a programme's ladder and return its id and slug."""
+    data = shop.ask(
+        """mutation($program: ID!, $input: LoyaltyTierInput!) {
+          loyaltyTierCreate(program: $program, input: $input) {
+            tier { id slug } errors { field code message } } }""",
+        {"program": program_id, "input": values},
+        shop.admin,
+    )
+    return dict(data["loyaltyTierCreate"]["tier"])
+
+
 def register(shop: Shop, *, address: str, password: str, first_name: str) -> str:
     """Register a shopper and return their token."""
     shop.ask(
@@ -236,7 +248,7 @@ def variants(shop: Shop, count: int = 2) -> List[Dict[str, Any]]:
 
 CHECKOUT = """id totalPrice { gross { amount currency } }
   subtotalPrice { gross { amount currency } }
-  loyalty { pointsToEarn program { name pointsName }
+  loyalty { pointsToEarn tierReached { name } program { name pointsName }
     breakdown { parts { name points } } }"""
 
 
@@ -356,7 +368,8 @@ def refund(shop: Shop, transaction_id: str, *, amount: Decimal, currency: str = 
     )
 
 
-ME = """{ me { loyalty {
+ME = """{ me { metafield(key: "loyalty.tier") loyalty {
+  tier { name until isGrace } nextTier { tier { name } missing { points } progress }
   program { name pointsName } joinedAt
   balance { availablePoints debtPoints value(currency: "USD") { amount currency } }
   entries(first: 20) { totalCount edges { node {

@@ -2,6 +2,7 @@
 
 from decimal import ROUND_FLOOR, Decimal
 from pathlib import Path
+from typing import Any, Dict, Optional
 
 from dev import journey
 from dev.console import say
@@ -10,6 +11,8 @@ from dev.journey import Refused, Shop
 ADA = "ada.lovelace@example.com"
 PASSWORD = "password-of-ada"
 WELCOME = 100
+SILVER = 300
+GOLD = 5000
 
 
 class Story:
@@ -59,6 +62,9 @@ def _play(story: Story, shop: Shop) -> None:
         points=WELCOME,
     )
     story.tell(f"They add an earning rule: {WELCOME} more for a first order.")
+    for name, points, color in (("Silver", SILVER, "#A8A8B3"), ("Gold", GOLD, "#C0A060")):
+        journey.add_tier(shop, program["id"], name=name, color=color, threshold={"points": points})
+    story.tell(f"And two tiers a calendar year: Silver at {SILVER:,} Stars, Gold at {GOLD:,}.")
     token = journey.register(shop, address=ADA, password=PASSWORD, first_name="Ada")
     story.tell(f"Ada registers and logs in as {ADA}.")
     story.check(
@@ -82,11 +88,25 @@ def _play(story: Story, shop: Shop) -> None:
         found=parts,
         expected=[to_earn - WELCOME, WELCOME],
     )
+    story.check(
+        f'And: "This order takes you to {_reached(checkout)}."',
+        found=_reached(checkout),
+        expected="Silver",
+    )
     transaction = journey.pay(shop, checkout)
     order = journey.complete(shop, checkout, token=token)
     story.tell(f"She pays; order {order['number']} is complete.")
     balance = journey.until(lambda: journey.balance_of(shop, token), what="the award")
     story.check(f"Her balance is {balance} Stars.", found=balance, expected=to_earn)
+    before = journey.status_of(shop, token)
+    assert before is not None
+    tier, next_tier = before["tier"] or {}, before["nextTier"] or {}
+    story.check(
+        f"She is {tier.get('name')} until {tier.get('until')}; "
+        f"{next_tier['missing']['points']:,} Stars are missing to {next_tier['tier']['name']}.",
+        found=(tier.get("name"), next_tier["missing"]["points"]),
+        expected=("Silver", GOLD - to_earn),
+    )
     mails = journey.until(lambda: _thank_yous(shop), what="the thank-you mail")
     story.check(
         f'A mail arrives: "{mails[0]["Subject"]}".',
@@ -113,6 +133,13 @@ def _play(story: Story, shop: Shop) -> None:
         found=(status["balance"]["availablePoints"], status["balance"]["debtPoints"]),
         expected=(0, 0),
     )
+    tier = status["tier"] or {}
+    story.check(
+        f"She is told at once that she is {tier.get('name')} until {tier.get('until')} only: "
+        "two weeks of grace.",
+        found=(tier.get("name"), tier.get("isGrace")),
+        expected=("Silver", True),
+    )
     say("\n  Her history, as the storefront shows it:")
     for edge in status["entries"]["edges"]:
         node = edge["node"]
@@ -123,6 +150,10 @@ def _play(story: Story, shop: Shop) -> None:
     say("\n  The mail, as plain text:\n")
     for line in text.get_content().splitlines():
         say(f"      | {line}")
+
+
+def _reached(checkout: Dict[str, Any]) -> Optional[str]:
+    return (checkout["loyalty"]["tierReached"] or {}).get("name")
 
 
 def _thank_yous(shop: Shop) -> list:

@@ -39,14 +39,7 @@ def staff(shop, program):
 
     class Staff:
         def create(self, **given):
-            data = shop.ask(
-                """mutation($program: ID!, $input: LoyaltyTierInput!) {
-                  loyaltyTierCreate(program: $program, input: $input) {
-                    tier { id slug } errors { field code message } } }""",
-                {"program": program, "input": given},
-                shop.admin,
-            )
-            return data["loyaltyTierCreate"]["tier"]
+            return journey.add_tier(shop, program, **given)
 
         def ladder(self, **given):
             shop.ask(
@@ -79,9 +72,7 @@ def staff(shop, program):
         )
 
 
-def test_a_shopper_climbs_and_a_refund_after_the_year_warns_and_then_lowers(
-    shop, staff, database
-):
+def test_a_shopper_climbs_and_a_refund_after_the_year_warns_and_then_lowers(shop, staff, database):
     address = f"grace-{uuid4()}@example.com"
     token = journey.register(shop, address=address, password=PASSWORD, first_name="Grace")
 
