@@ -46,7 +46,7 @@ def tell(url: str, mail_folder: Path) -> bool:
     return story.is_right
 
 
-def _play(story: Story, shop: Shop) -> None:
+def _set_up(story: Story, shop: Shop) -> Dict[str, Any]:
     program = journey.set_up_program(shop)
     rate = Decimal(str(program["rates"][0]["pointsPerUnit"]))
     story.tell(
@@ -65,6 +65,12 @@ def _play(story: Story, shop: Shop) -> None:
     for name, points, color in (("Silver", SILVER, "#A8A8B3"), ("Gold", GOLD, "#C0A060")):
         journey.add_tier(shop, program["id"], name=name, color=color, threshold={"points": points})
     story.tell(f"And two tiers a calendar year: Silver at {SILVER:,} Stars, Gold at {GOLD:,}.")
+    return program
+
+
+def _play(story: Story, shop: Shop) -> None:
+    program = _set_up(story, shop)
+    rate = Decimal(str(program["rates"][0]["pointsPerUnit"]))
     token = journey.register(shop, address=ADA, password=PASSWORD, first_name="Ada")
     story.tell(f"Ada registers and logs in as {ADA}.")
     story.check(
