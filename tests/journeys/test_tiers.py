@@ -1,6 +1,6 @@
 """A ladder from its making to a fall with grace, over HTTP against a running shop."""
 
-from datetime import UTC, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from uuid import uuid4
 from zoneinfo import ZoneInfo
@@ -72,24 +72,31 @@ def staff(shop, program):
         )
 
 
-def test_a_shopper_climbs_and_a_refund_after_the_year_warns_and_then_lowers(shop, staff, database):
-    address = f"grace-{uuid4()}@example.com"
-    token = journey.register(shop, address=address, password=PASSWORD, first_name="Grace")
+class Grace:
+    """A shopper, and what their storefront shows of their tier."""
 
-    def me():
-        return shop.ask(ME, token=token)["me"]
+    def __init__(self, shop):
+        self.shop = shop
+        self.address = f"grace-{uuid4()}@example.com"
+        self.token = journey.register(
+            shop, address=self.address, password=PASSWORD, first_name="Grace"
+        )
 
-    def tier():
-        return (me()["loyalty"] or {}).get("tier") or {}
+    def me(self):
+        return self.shop.ask(ME, token=self.token)["me"]
 
-    def kinds():
-        edges = me()["loyalty"]["tierHistory"]["edges"]
-        return [edge["node"]["kind"] for edge in edges]
+    def loyalty(self):
+        return self.me()["loyalty"]
 
-    basket = journey.fill_checkout(shop, address=address, token=token)
-    price = basket["loyalty"]["pointsToEarn"]
+    def tier(self):
+        return (self.loyalty() or {}).get("tier") or {}
 
-    # an admin builds a ladder
+    def changes(self):
+        return [edge["node"] for edge in self.loyalty()["tierHistory"]["edges"]]
+
+
+def build_ladder(staff, price):
+    """Silver at the price of a basket in points, Gold at two."""
     staff.ladder(metric="POINTS", window="CALENDAR_YEAR", graceDays=GRACE_DAYS)
     silver = staff.create(
         name="Silver",
@@ -102,65 +109,78 @@ def test_a_shopper_climbs_and_a_refund_after_the_year_warns_and_then_lowers(shop
         ],
     )
     staff.create(name="Gold", threshold={"points": price * 2}, color="#C0A060")
+    return silver["slug"]
 
-    # the first order is enough for Silver, and the checkout said so
-    checkout = shop.ask(CHECKOUT, {"id": basket["id"]}, token)["checkout"]
+
+def today_there():
+    return datetime.now(tz=ZoneInfo("America/Los_Angeles")).date()
+
+
+def order(shop, grace, checkout):
+    """Pay and complete a checkout; returns the transaction."""
+    transaction = journey.pay(shop, checkout)
+    journey.complete(shop, checkout, token=grace.token)
+    return transaction
+
+
+def test_a_shopper_climbs_and_a_refund_after_the_year_warns_and_then_lowers(shop, staff, database):
+    grace = Grace(shop)
+    basket = journey.fill_checkout(shop, address=grace.address, token=grace.token)
+    price = basket["loyalty"]["pointsToEarn"]
+    silver = build_ladder(staff, price)
+
+    # the first order is enough for Silver, and the checkout says so
+    checkout = shop.ask(CHECKOUT, {"id": basket["id"]}, grace.token)["checkout"]
     assert checkout["loyalty"]["tierReached"] == {"name": "Silver"}
-    journey.pay(shop, checkout)
-    journey.complete(shop, checkout, token=token)
-    until(lambda: tier().get("name") == "Silver", what="Silver")
-    status = me()["loyalty"]
-    assert [one["kind"] for one in status["tier"]["benefits"]] == [
-        "EARN_MULTIPLIER",
-        "FREE_SHIPPING",
-        "SUPPORT_LINE",
-    ]
-    year = datetime.now(tz=ZoneInfo("America/Los_Angeles")).year
-    assert status["tier"]["until"] == f"{year + 1}-12-31"
-    assert status["nextTier"]["missing"]["points"] == price
-    assert status["nextTier"]["progress"] == 50
-    until(lambda: me()["metafield"] == silver["slug"], what="the customer's metadata")
-    vouchers = until(lambda: me()["loyalty"]["tierVouchers"], what="the voucher")
+    order(shop, grace, checkout)
+    until(lambda: grace.tier().get("name") == "Silver", what="Silver")
+    check_status(grace.loyalty(), missing=price)
+    until(lambda: grace.me()["metafield"] == silver, what="the customer's metadata")
+    vouchers = until(lambda: grace.loyalty()["tierVouchers"], what="the voucher")
 
-    # the second one ships free by the voucher, earns half as much again, and leads to Gold
+    # the second ships free by the voucher, earns half as much again, and leads to Gold
     second = journey.fill_checkout(
-        shop, address=address, token=token, promo_code=vouchers[0]["code"]
+        shop, address=grace.address, token=grace.token, promo_code=vouchers[0]["code"]
     )
-    shown = shop.ask(CHECKOUT, {"id": second["id"]}, token)["checkout"]
+    shown = shop.ask(CHECKOUT, {"id": second["id"]}, grace.token)["checkout"]
     assert shown["shippingPrice"]["gross"]["amount"] == 0
-    extra = shown["loyalty"]["pointsToEarn"] - price
-    assert extra == price // 2
+    assert shown["loyalty"]["pointsToEarn"] - price == price // 2
     assert [part["name"] for part in shown["loyalty"]["breakdown"]["parts"]] == ["", "Silver"]
     assert shown["loyalty"]["tierReached"] == {"name": "Gold"}
-    transaction = journey.pay(shop, shown)
-    journey.complete(shop, shown, token=token)
-    until(lambda: tier().get("name") == "Gold", what="Gold")
-    assert me()["loyalty"]["nextTier"] is None
+    transaction = order(shop, grace, shown)
+    until(lambda: grace.tier().get("name") == "Gold", what="Gold")
+    assert grace.loyalty()["nextTier"] is None
 
-    # a year later nothing is missing yet; staff can see what a harder ladder would do
-    local = datetime.now(tz=ZoneInfo("America/Los_Angeles")).date()
-    travel(database, days=(local - local.replace(month=1, day=1)).days + 60)
-    harder = staff.preview(ladder={"metric": "POINTS"}, demotion="AT_ONCE")
-    assert {"name": "Gold", "membersBefore": 1, "membersAfter": 1} in harder["tiers"]
-    assert tier()["name"] == "Gold"
+    # in the next year nothing is lost, and a preview shows it
+    travel(database, days=(today_there() - today_there().replace(month=1, day=1)).days + 60)
+    preview = staff.preview(ladder={"metric": "POINTS"}, demotion="AT_ONCE")
+    assert {"name": "Gold", "membersBefore": 1, "membersAfter": 1} in preview["tiers"]
+    assert grace.tier()["name"] == "Gold"
 
     # the second order is refunded after its year: a warning with a date comes first
     total = Decimal(str(shown["totalPrice"]["gross"]["amount"]))
     journey.refund(shop, transaction, amount=total)
-    until(lambda: tier().get("isGrace"), what="the grace period")
-    warned = me()["loyalty"]
-    grace_on = datetime.fromisoformat(warned["tier"]["until"]).date()
-    today = datetime.now(tz=UTC).astimezone(ZoneInfo("America/Los_Angeles")).date()
-    assert (warned["tier"]["name"], (grace_on - today).days) == ("Gold", GRACE_DAYS)
+    until(lambda: grace.tier().get("isGrace"), what="the grace period")
+    warned = grace.loyalty()
+    grace_on = date.fromisoformat(warned["tier"]["until"])
+    assert (warned["tier"]["name"], (grace_on - today_there()).days) == ("Gold", GRACE_DAYS)
     assert warned["toKeepTier"]["by"] == warned["tier"]["until"]
-    assert kinds()[0] == "GRACE"
+    assert grace.changes()[0]["kind"] == "GRACE"
 
     # and then the fall, to what is left of that year
     travel(database, days=GRACE_DAYS + 1)
-    until(lambda: tier().get("name") == "Silver", within=100, what="the fall")
-    until(lambda: me()["metafield"] == silver["slug"], within=100, what="the metadata")
-    assert kinds()[0] == "FELL"
-    fall = me()["loyalty"]["tierHistory"]["edges"][0]["node"]
-    assert (fall["fromTier"], fall["toTier"]) == ({"name": "Gold"}, {"name": "Silver"})
-    assert fall["needed"] == {"points": price * 2}
-    assert me()["loyalty"]["tierExplanation"]["dueTier"] == {"name": "Silver"}
+    until(lambda: grace.tier().get("name") == "Silver", within=100, what="the fall")
+    until(lambda: grace.me()["metafield"] == silver, within=100, what="the metadata")
+    fall = grace.changes()[0]
+    assert (fall["kind"], fall["fromTier"]) == ("FELL", {"name": "Gold"})
+    assert (fall["toTier"], fall["needed"]) == ({"name": "Silver"}, {"points": price * 2})
+    assert grace.loyalty()["tierExplanation"]["dueTier"] == {"name": "Silver"}
+
+
+def check_status(status, *, missing):
+    """A member of Silver, half-way to Gold."""
+    kinds = [one["kind"] for one in status["tier"]["benefits"]]
+    assert kinds == ["EARN_MULTIPLIER", "FREE_SHIPPING", "SUPPORT_LINE"]
+    assert status["tier"]["until"] == f"{today_there().year + 1}-12-31"
+    assert status["nextTier"]["missing"]["points"] == missing
+    assert status["nextTier"]["progress"] == 50
