@@ -40,6 +40,7 @@ class Look:
     decision: Decision
     joined_on: date
     today: date
+    time_zone: str
 
     @property
     def before_id(self) -> int | None:
@@ -51,7 +52,17 @@ class Look:
         """Whether anything is to be written."""
         if self.row is None:
             return self.decision.tier_id is not None
-        return self.before != self.decision.standing or self.before_id != self.decision.tier_id
+        return (
+            self.before != self.decision.standing
+            or self.before_id != self.decision.tier_id
+            or self.row.review_at != self.review_at
+        )
+
+    @property
+    def review_at(self) -> datetime | None:
+        """Return the instant at which time alone may change something."""
+        on = self.decision.next_on
+        return None if on is None else start_of_day(on, time_zone=self.time_zone)
 
 
 @transaction.atomic
@@ -109,6 +120,7 @@ def look_at(
                 ),
                 joined_on=joined_on,
                 today=today,
+                time_zone=ladder.time_zone,
             )
         )
     return looks
@@ -152,9 +164,6 @@ def write_looks(
 def _row(look: Look, *, ladder: Ladder, now: datetime) -> TierStanding:
     after, decision = look.decision.standing, look.decision
     is_same = look.row is not None and look.row.tier_id == decision.tier_id
-    review_at = None
-    if decision.next_on is not None:
-        review_at = start_of_day(decision.next_on, time_zone=ladder.time_zone)
     return TierStanding(
         member_id=look.member.pk,
         program_id=look.member.program_id,
@@ -170,7 +179,7 @@ def _row(look: Look, *, ladder: Ladder, now: datetime) -> TierStanding:
         assigned_id=after.assigned_id,
         assigned_on=after.assigned_on,
         is_pinned=after.is_pinned,
-        review_at=review_at,
+        review_at=look.review_at,
         is_published=bool(look.row and look.row.is_published and is_same),
     )
 

@@ -40,7 +40,7 @@ def review_all_tiers(*, now: datetime) -> int:
     was missed, and is logged.
     """
     return sum(
-        _review(program_id, now=now, is_changed=False)
+        _review(program_id, now=now)
         for program_id in TierLadder.objects.filter(program__is_active=True).values_list(
             "program", flat=True
         )
@@ -52,13 +52,13 @@ def apply_changed_ladders(*, now: datetime) -> int:
     changed = TierLadder.objects.filter(
         program__is_active=True, applied_version__lt=F("version")
     ).values_list("program", flat=True)
-    return sum(_review(program_id, now=now, is_changed=True) for program_id in changed)
+    return sum(_review(program_id, now=now) for program_id in changed)
 
 
-def _review(program_id: int, *, now: datetime, is_changed: bool) -> int:
+def _review(program_id: int, *, now: datetime) -> int:
     ladder = ladders_of(program_ids=[program_id])[program_id]
     today = local_date(now, time_zone=ladder.time_zone)
-    found = list(members_to_look_at(ladder=ladder, today=today, now=now, is_changed=is_changed))
+    found = list(members_to_look_at(ladder=ladder, today=today, now=now))
     changes = _evaluate(found, now=now)
     _note_version(ladder)
     mark_applied(program_id=program_id, version=ladder.version)
@@ -118,9 +118,7 @@ def preview_ladder(*, ladder: Ladder, now: datetime, using: str = "default") -> 
     The same function decides as when the ladder is applied, over the same members.
     """
     today = local_date(now, time_zone=ladder.time_zone)
-    found = list(
-        members_to_look_at(ladder=ladder, today=today, now=now, is_changed=True, using=using)
-    )
+    found = list(members_to_look_at(ladder=ladder, today=today, now=now, using=using))
     moves: dict[tuple[int | None, int | None], _Count] = defaultdict(_Count)
     warned = 0
     for some in batched(found, CHUNK):

@@ -19,6 +19,7 @@ from saleor_loyalty.tiers.rules import (
     Falling,
     Keeping,
     Ladder,
+    MovingUp,
     TierRules,
 )
 from saleor_loyalty.tiers.windows import (
@@ -29,7 +30,9 @@ from saleor_loyalty.tiers.windows import (
     kept_on,
     landed_until,
     last_met,
+    near_on,
     window_ending,
+    year_of,
 )
 
 
@@ -102,7 +105,8 @@ class Decision:
     """Where a member stands after a look at a day, what to call the change, and when to look again.
 
     `kind` None: nothing that anybody should hear of. `next_on` is the date on which time alone
-    may change something, None if it cannot.
+    may change something, None if it cannot; but who moves up because a year is over, where the
+    ladder says so, is found by the look at all members in the night after it.
     """
 
     standing: Standing
@@ -253,7 +257,7 @@ def _earned(  # noqa: PLR0911 -- one return for each thing that can happen
         standing = replace(standing, earned_id=_id(earned), needed=None)
     if ladder.rank(best.tier if best else None) > ladder.rank(earned):
         assert best is not None
-        risen = _qualified(standing, best, ladder=ladder, joined_on=joined_on)
+        risen = _qualified(standing, best, ladder=ladder, joined_on=joined_on, today=today)
         return risen, changed or ChangeKind.ROSE
     if earned is None:
         return _like_assigned(Standing(version=standing.version), standing), changed
@@ -262,17 +266,18 @@ def _earned(  # noqa: PLR0911 -- one return for each thing that can happen
         until = kept_on(today, terms=ladder.terms, joined_on=joined_on)
         standing = replace(standing, kept_on=until, needed=None, version=ladder.version)
         changed = ChangeKind.LADDER_CHANGED
+    if ladder.terms.falling is Falling.NEVER and standing.version >= ladder.strict_since:
+        return _without_end(standing), changed
     if best is not None and best.tier == earned:
         if _is_worth_renewing(standing, best, ladder=ladder, today=today):
-            renewed = _qualified(standing, best, ladder=ladder, joined_on=joined_on)
+            renewed = _qualified(standing, best, ladder=ladder, joined_on=joined_on, today=today)
             return renewed, changed or ChangeKind.RENEWED
-        return _warned(standing, changed, ladder=ladder, today=today)
-    if ladder.terms.falling is Falling.NEVER and standing.version >= ladder.strict_since:
-        return replace(standing, kept_on=None, needed=None, grace_on=None, is_warned=False), changed
+        return _warned(standing, history, changed, ladder=ladder, joined_on=joined_on, today=today)
     if _is_promised(standing, history, ladder=ladder, joined_on=joined_on, today=today):
         if standing.grace_on is not None:  # what was taken back came again
-            return replace(standing, grace_on=None), changed or ChangeKind.RENEWED
-        return _warned(standing, changed, ladder=ladder, today=today)
+            back = _told(replace(standing, grace_on=None), ladder=ladder, today=today)
+            return back, changed or ChangeKind.RENEWED
+        return _warned(standing, history, changed, ladder=ladder, joined_on=joined_on, today=today)
     return _falling(
         standing, best, earned, changed, ladder=ladder, joined_on=joined_on, today=today
     )
@@ -287,10 +292,10 @@ def _has_new_terms(standing: Standing, *, ladder: Ladder) -> bool:
 
 
 def _qualified(
-    standing: Standing, best: Entitlement, *, ladder: Ladder, joined_on: date
+    standing: Standing, best: Entitlement, *, ladder: Ladder, joined_on: date, today: date
 ) -> Standing:
     window = window_ending(best.met_on, terms=ladder.terms, joined_on=joined_on)
-    return replace(
+    qualified = replace(
         standing,
         earned_id=best.tier.tier_id,
         kept_on=None if best.kept_on == FOREVER else best.kept_on,
@@ -298,7 +303,22 @@ def _qualified(
         qualified_from=window.first,
         version=ladder.version,
         grace_on=None,
-        is_warned=False,
+    )
+    if ladder.terms.falling is Falling.NEVER:
+        return _without_end(qualified)
+    return _told(qualified, ladder=ladder, today=today)
+
+
+def _without_end(standing: Standing) -> Standing:
+    """Return a standing of a ladder on which nobody falls: no date, and no condition."""
+    return replace(standing, kept_on=None, needed=None, grace_on=None, is_warned=False)
+
+
+def _told(standing: Standing, *, ladder: Ladder, today: date) -> Standing:
+    """Return a standing with a new end: who hears of one that is near needs no warning of it."""
+    until = standing.kept_on
+    return replace(
+        standing, is_warned=until is not None and near_on(until, terms=ladder.terms) <= today
     )
 
 
@@ -316,8 +336,8 @@ def _is_worth_renewing(
     if best.kept_on <= standing.kept_on:
         return False
     is_by_year = ladder.terms.window in YEARLY and ladder.terms.keeping is Keeping.NEXT_PERIOD
-    near_on = standing.kept_on - timedelta(days=ladder.terms.notice_days)
-    return is_by_year or best.kept_on == FOREVER or today >= near_on
+    is_near = near_on(standing.kept_on, terms=ladder.terms) <= today
+    return is_by_year or best.kept_on == FOREVER or is_near
 
 
 def _is_promised(
@@ -339,14 +359,37 @@ def _is_promised(
 
 
 def _warned(
-    standing: Standing, changed: ChangeKind | None, *, ladder: Ladder, today: date
+    standing: Standing,
+    history: History,
+    changed: ChangeKind | None,
+    *,
+    ladder: Ladder,
+    joined_on: date,
+    today: date,
 ) -> tuple[Standing, ChangeKind | None]:
     """Note that the member is to be warned, once a promise."""
-    if standing.kept_on is None or standing.is_warned or not ladder.terms.notice_days:
+    until = standing.kept_on
+    if until is None or standing.is_warned or today < near_on(until, terms=ladder.terms):
         return standing, changed
-    if today < standing.kept_on - timedelta(days=ladder.terms.notice_days):
+    if _is_met_again(standing, history, ladder=ladder, joined_on=joined_on, today=today):
         return standing, changed
     return replace(standing, is_warned=True), changed or ChangeKind.WARNED
+
+
+def _is_met_again(
+    standing: Standing, history: History, *, ladder: Ladder, joined_on: date, today: date
+) -> bool:
+    """Tell whether the tier is sure to be renewed when a year is over that the ladder waits for."""
+    earned = ladder.tier(standing.earned_id)
+    if ladder.terms.moving_up is MovingUp.AT_ONCE or earned not in ladder.earnable:
+        return False
+    year = year_of(today, window=ladder.terms.window, joined_on=joined_on)
+    if standing.kept_on is None or standing.kept_on < year.last:
+        return False
+    at_once = replace(ladder, terms=replace(ladder.terms, moving_up=MovingUp.AT_ONCE))
+    needed = ladder.needed_for(earned)
+    met = met_on(history, needed, ladder=at_once, joined_on=joined_on, today=today)
+    return met is not None and met in year
 
 
 def _falling(
@@ -380,11 +423,12 @@ def _falling(
                 kept_on=None if until == FOREVER else until,
                 version=ladder.version,
             )
+            landed = _told(landed, ladder=ladder, today=today)
             return _like_assigned(landed, standing), changed or ChangeKind.FELL
     if best is None:
         fallen = Standing(version=ladder.version)
     else:
-        fallen = _qualified(Standing(), best, ladder=ladder, joined_on=joined_on)
+        fallen = _qualified(Standing(), best, ladder=ladder, joined_on=joined_on, today=today)
     kind = ChangeKind.LADDER_CHANGED if is_strict else ChangeKind.FELL
     return _like_assigned(fallen, standing), changed or kind
 
@@ -406,9 +450,8 @@ def _next_on(standing: Standing, *, ladder: Ladder, today: date) -> date | None:
     if standing.grace_on is not None:
         dates.append(standing.grace_on + DAY)
     elif standing.kept_on is not None:
-        warned_on = standing.kept_on - timedelta(days=ladder.terms.notice_days)
-        is_to_warn = not standing.is_warned and ladder.terms.notice_days and warned_on > today
-        dates.append(warned_on if is_to_warn else standing.kept_on + DAY)
+        warned_on = near_on(standing.kept_on, terms=ladder.terms)
+        dates.append(warned_on if warned_on > today else standing.kept_on + DAY)
     return min(dates, default=None)
 
 

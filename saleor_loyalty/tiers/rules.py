@@ -117,7 +117,7 @@ class LadderTerms:
 
     `window_length` is in days or months, for rolling windows alone; `keep_months` for keeping by
     months. Who would fall first has `grace_days` more; members are to be warned `notice_days`
-    before a tier ends.
+    before a tier ends, or half of its time where that is less.
     """
 
     metric: Metric = Metric.POINTS

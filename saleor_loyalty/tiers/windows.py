@@ -90,6 +90,21 @@ def landed_until(on: date, *, terms: LadderTerms, joined_on: date) -> date:
     return kept_on(on, terms=terms, joined_on=joined_on)
 
 
+def near_on(until: date, *, terms: LadderTerms) -> date:
+    """Return the date from which the end of a tier is near: for warning, and for moving it.
+
+    `notice_days` before the last day, or half of the time for which a tier is kept where that is
+    less; without notice, the day after the last.
+    """
+    days = terms.notice_days
+    if terms.keeping is Keeping.MONTHS:
+        days = min(days, 28 * terms.keep_months // 2)
+    elif terms.window in ROLLING:
+        a_unit = 1 if terms.window is Window.ROLLING_DAYS else 28
+        days = min(days, a_unit * terms.window_length // 2)
+    return until - timedelta(days=days) if days else until + DAY
+
+
 def history_since(today: date, *, terms: LadderTerms) -> date:
     """Return a date before which nothing counts any more, for any member."""
     if terms.keeping is Keeping.FOREVER or terms.window is Window.LIFETIME:

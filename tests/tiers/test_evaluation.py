@@ -326,3 +326,51 @@ def test_a_tier_that_needs_nothing_is_everybodys_and_never_ends():
     first = look(NOBODY, [], SPRING, of=open_to_all)
 
     assert (first.tier_id, first.standing.kept_on, first.next_on) == (SILVER, None, None)
+
+
+def test_who_hears_of_a_near_end_when_they_rise_is_not_warned_of_it_again():
+    late = [(date(2026, 12, 31), 500)]
+    risen = look(NOBODY, late, date(2027, 12, 10))
+
+    again = look(risen.standing, late, date(2027, 12, 10))
+
+    assert (risen.kind, risen.standing.kept_on) == (ChangeKind.ROSE, date(2027, 12, 31))
+    assert (again.kind, again.standing) == (None, risen.standing)
+
+
+def test_who_met_the_threshold_again_is_not_warned_while_the_ladder_waits_for_the_years_end():
+    yearly = ladder(moving_up=MovingUp.AT_PERIOD_END)
+    before = Standing(earned_id=GOLD, kept_on=date(2027, 12, 31), version=1)
+    met, missed = [(date(2027, 3, 1), 500)], [(date(2027, 3, 1), 499)]
+
+    calm = look(before, met, date(2027, 12, 1), of=yearly)
+    warned = look(before, missed, date(2027, 12, 1), of=yearly)
+    refunded = look(calm.standing, missed, date(2027, 12, 20), of=yearly)
+    renewed = look(calm.standing, met, date(2028, 1, 1), of=yearly)
+
+    assert (calm.kind, calm.next_on) == (None, date(2028, 1, 1))
+    assert (warned.kind, refunded.kind) == (ChangeKind.WARNED, ChangeKind.WARNED)
+    assert (renewed.kind, renewed.standing.kept_on) == (ChangeKind.RENEWED, date(2028, 12, 31))
+
+
+def test_where_nobody_falls_no_tier_has_an_end_to_warn_of():
+    kind_ladder = ladder(falling=Falling.NEVER)
+
+    risen = look(NOBODY, [(SPRING, 500)], SPRING, of=kind_ladder)
+
+    assert (risen.standing.kept_on, risen.next_on) == (None, None)
+
+
+def test_a_short_tier_is_warned_of_at_its_half_and_moves_on_no_more_often_than_that():
+    monthly = ladder(window=Window.ROLLING_DAYS, window_length=30)
+    events = [(SPRING + timedelta(n), 20) for n in range(200)]
+    standing, kinds = NOBODY, []
+
+    for number in range(200):
+        made = look(standing, events, SPRING + timedelta(number), of=monthly)
+        standing = made.standing
+        if made.kind:
+            kinds.append((number, made.kind.value))
+
+    assert kinds[:4] == [(4, "rose"), (19, "renewed"), (24, "rose"), (39, "renewed")]
+    assert [number for number, _ in kinds[3:]] == list(range(39, 200, 15))
