@@ -372,5 +372,5 @@ def test_a_short_tier_is_warned_of_at_its_half_and_moves_on_no_more_often_than_t
         if made.kind:
             kinds.append((number, made.kind.value))
 
-    assert kinds[:4] == [(4, "rose"), (19, "renewed"), (24, "rose"), (39, "renewed")]
-    assert [number for number, _ in kinds[3:]] == list(range(39, 200, 15))
+    assert kinds[:3] == [(4, "rose"), (24, "rose"), (44, "renewed")]
+    assert [number for number, _ in kinds[2:]] == list(range(44, 200, 20))
