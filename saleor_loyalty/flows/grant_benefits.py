@@ -183,7 +183,10 @@ def _grant_to_all(tier: Tier, benefit: Benefit, *, time_zone: str, now: datetime
 
 @dataclass(frozen=True, kw_only=True)
 class IssueReport:
-    """What a round of issuing did: `last_id` is the last grant it looked at, None if none is left."""
+    """What a round of issuing did: how many got a code, and how many could not and wait.
+
+    `last_id` is the last grant that it looked at; None if none is left.
+    """
 
     issued: int = 0
     waiting: int = 0
@@ -203,8 +206,8 @@ def issue_benefits(
     ids = list(_to_issue(now).filter(pk__gt=after_id).values_list("pk", flat=True)[:limit])
     if not ids:
         return IssueReport()
-    issued = _issue_some(ids, issue=issue, now=now)
-    return IssueReport(issued=issued, waiting=len(ids) - issued, last_id=ids[-1])
+    issued, waiting = _issue_some(ids, issue=issue, now=now)
+    return IssueReport(issued=issued, waiting=waiting, last_id=ids[-1])
 
 
 def _to_issue(now: datetime) -> QuerySet[BenefitGrant]:
@@ -215,7 +218,7 @@ def _to_issue(now: datetime) -> QuerySet[BenefitGrant]:
     ).order_by("pk")
 
 
-def _issue_some(ids: Sequence[int], *, issue: IssueCodes, now: datetime) -> int:
+def _issue_some(ids: Sequence[int], *, issue: IssueCodes, now: datetime) -> tuple[int, int]:
     """Issue grants together; where that fails, one half after the other, down to the bad one."""
     try:
         return _issue(ids, issue=issue, now=now)
@@ -224,13 +227,15 @@ def _issue_some(ids: Sequence[int], *, issue: IssueCodes, now: datetime) -> int:
     except Exception:
         if len(ids) == 1:
             logger.exception("Benefit %s could not be issued", ids[0])
-            return 0
+            return 0, 1
     middle = len(ids) // 2
-    return sum(_issue_some(some, issue=issue, now=now) for some in (ids[:middle], ids[middle:]))
+    one, other = (_issue_some(some, issue=issue, now=now) for some in (ids[:middle], ids[middle:]))
+    return one[0] + other[0], one[1] + other[1]
 
 
 @transaction.atomic
-def _issue(ids: Sequence[int], *, issue: IssueCodes, now: datetime) -> int:
+def _issue(ids: Sequence[int], *, issue: IssueCodes, now: datetime) -> tuple[int, int]:
+    """Return how many were issued and how many the shop left out; another worker's are neither."""
     grants = list(
         BenefitGrant.objects.select_for_update(skip_locked=True, of=("self",))
         .filter(pk__in=ids, issued_at=None)
@@ -243,4 +248,4 @@ def _issue(ids: Sequence[int], *, issue: IssueCodes, now: datetime) -> int:
         grant.code = codes[grant.pk]
         grant.issued_at = now
     BenefitGrant.objects.bulk_update(issued, ["code", "issued_at"])
-    return len(issued)
+    return len(issued), len(grants) - len(issued)

@@ -1,6 +1,7 @@
 """The customer's tier in their public metadata."""
 
 from datetime import timedelta
+from threading import Event
 
 import graphene
 import pytest
@@ -34,6 +35,7 @@ from saleor_loyalty.tiers.operations import TierChanges, update_tier
 from tests.saleor.settings import PLUGINS
 from tests.threads import in_threads
 from tests.tiers.ladders import make_ladder
+from tests.waiting import wait_until_blocked
 
 HEARD: list[str] = []
 
@@ -388,6 +390,35 @@ def test_nothing_is_lost_when_others_write_at_the_same_time(gold, customer_user)
     found = metadata(customer_user)
     assert found.pop("loyalty.tier") == "gold-29"
     assert len(found) == 3 * rounds
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_who_comes_second_never_writes_back_an_older_tier(ladder, customer_user):
+    silver, gold = ladder
+    now = timezone.now()
+    other = Program.objects.create(name="Other", created_at=now, updated_at=now)
+    oldest = put_into(silver, customer_user, days_ago=20)
+    later = put_into(make_ladder(other)[0], customer_user, days_ago=10)
+    publish_tiers_task()
+    is_gold = Event()
+
+    def work(number: int) -> None:
+        if number == 0:
+            with transaction.atomic():
+                put_into(gold, customer_user)
+                publish_tiers(now=now)
+                is_gold.set()
+                wait_until_blocked()
+        else:
+            assert is_gold.wait(5)
+            TierStanding.objects.filter(member=later).update(is_published=False)
+            publish_tiers(now=now)
+
+    assert in_threads(2, work) == [None, None]
+
+    assert TierStanding.objects.get(member=oldest).tier == gold
+    assert metadata(customer_user)["loyalty.tier"] == "gold"
 
 
 @pytest.mark.slow

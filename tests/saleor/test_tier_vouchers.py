@@ -3,10 +3,11 @@
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from threading import Event
 
 import graphene
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from freezegun import freeze_time
@@ -34,6 +35,7 @@ from saleor_loyalty.tiers.operations import TierChanges, update_tier
 from tests.saleor.conftest import ask
 from tests.threads import in_threads
 from tests.tiers.ladders import make_ladder
+from tests.waiting import wait_until_blocked
 
 SHIPPING = Benefit(
     key="shipping", kind=BenefitKind.FREE_SHIPPING, uses=1, period=Period.QUARTER, name="Free post"
@@ -545,11 +547,14 @@ def test_a_programme_that_is_off_issues_nothing(gold, program, customer_user):
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_workers_at_once_make_one_voucher_and_one_code_each(gold):
-    users = customers(40)
+    first, *users = customers(41)
     brings(gold, SHIPPING, DISCOUNT)
+    put_into(gold, first)
+    issue()
+    Voucher.objects.all().delete()
     put_into(gold, *users)
     grant_due_benefits(now=timezone.now())
-    halves = [0, BenefitGrant.objects.order_by("pk")[40].pk - 1] * 2
+    halves = [0, BenefitGrant.objects.filter(code="").order_by("pk")[40].pk - 1] * 2
 
     reports = in_threads(
         4,
@@ -559,7 +564,37 @@ def test_workers_at_once_make_one_voucher_and_one_code_each(gold):
     )
 
     assert sum(report.issued for report in reports) == 80
+    assert [report.waiting for report in reports] == [0] * 4
     assert Voucher.objects.count() == 2
-    codes = list(BenefitGrant.objects.values_list("code", flat=True))
+    grants = BenefitGrant.objects.exclude(member__user=first)
+    codes = list(grants.values_list("code", flat=True))
     assert len(set(codes)) == 80
     assert set(VoucherCode.objects.values_list("code", flat=True)) == set(codes)
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_a_voucher_that_staff_deleted_is_made_again_once(gold):
+    ada, ben, eve = customers(3)
+    brings(gold, SHIPPING)
+    put_into(gold, ada)
+    issue()
+    Voucher.objects.all().delete()
+    put_into(gold, ben, eve)
+    grant_due_benefits(now=timezone.now())
+    first = BenefitGrant.objects.filter(code="").order_by("pk").first()
+    is_made = Event()
+
+    def work(number: int) -> None:
+        if number == 0:
+            with transaction.atomic():
+                issue_benefits(issue=issue_codes, now=timezone.now(), limit=1)
+                is_made.set()
+                wait_until_blocked()
+        else:
+            assert is_made.wait(5)
+            issue_benefits(issue=issue_codes, now=timezone.now(), after_id=first.pk)
+
+    assert in_threads(2, work) == [None, None]
+
+    assert Voucher.objects.get().codes.count() == 2
