@@ -2,9 +2,11 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
+from django.db.models import Q, QuerySet
 
 from saleor_loyalty.flows.order_lots import expiring
 from saleor_loyalty.members.models import Member
@@ -134,7 +136,8 @@ INSERT INTO {BenefitGrant._meta.db_table} (
 )
 SELECT member_id, tier_id, %(key)s, %(start)s, %(benefit)s, %(valid_from)s, %(valid_until)s, '', %(now)s
 FROM {TierStanding._meta.db_table} AS standing
-WHERE tier_id = %(tier)s AND NOT EXISTS (
+JOIN {Member._meta.db_table} AS member ON member.id = standing.member_id
+WHERE tier_id = %(tier)s AND (member.user_id IS NOT NULL OR member.email <> '') AND NOT EXISTS (
   SELECT FROM {BenefitGrant._meta.db_table} AS before
   WHERE before.member_id = standing.member_id AND before.tier_id = standing.tier_id
     AND before.benefit_key = %(key)s AND before.period_start = %(start)s
@@ -146,7 +149,8 @@ ON CONFLICT DO NOTHING
 def grant_due_benefits(*, now: datetime) -> int:
     """Give the members of all tiers this period's vouchers; return how many were given.
 
-    One statement a benefit. It also gives a voucher that a tier got since to its members.
+    One statement a benefit. It also gives a voucher that a tier got since to its members. Whose
+    account was deleted gets nothing more.
     """
     given = 0
     for program in Program.objects.filter(is_active=True):
@@ -177,24 +181,71 @@ def _grant_to_all(tier: Tier, benefit: Benefit, *, time_zone: str, now: datetime
         return int(cursor.rowcount)
 
 
-def issue_benefits(*, issue: IssueCodes, now: datetime, limit: int = ISSUE_BATCH) -> int:
-    """Give vouchers that members were granted their codes; return how many got one.
+@dataclass(frozen=True, kw_only=True)
+class IssueReport:
+    """What a round of issuing did: how many got a code, and how many could not and wait.
 
-    `issue` makes codes in the shop and returns them by the grant's id. One transaction: a code and
-    the note of it are written together or not at all, and no two workers issue the same.
+    `last_id` is the last grant that it looked at; None if none is left.
     """
-    with transaction.atomic():
-        grants = list(
-            BenefitGrant.objects.select_for_update(skip_locked=True, of=("self",))
-            .filter(issued_at=None)
-            .select_related("tier__program", "member")
-            .order_by("id")[:limit]
-        )
-        if not grants:
-            return 0
-        codes = issue(grants)
-        for grant in grants:
-            grant.code = codes.get(grant.pk, "")
-            grant.issued_at = now
-        BenefitGrant.objects.bulk_update(grants, ["code", "issued_at"])
-    return len(grants)
+
+    issued: int = 0
+    waiting: int = 0
+    last_id: int | None = None
+
+
+def issue_benefits(
+    *, issue: IssueCodes, now: datetime, after_id: int = 0, limit: int = ISSUE_BATCH
+) -> IssueReport:
+    """Give some vouchers that members were granted their codes, of the grants after one.
+
+    `issue` makes codes in the shop and returns them by the grant's id; what it leaves out waits
+    for another time, and so does a grant that it fails for: go on after `last_id`, and what waits
+    holds up nothing. A code and the note of it are written together or not at all, and no two
+    workers issue the same. Over periods, and programmes that are off or serve no channel, are not looked at.
+    """
+    ids = list(_to_issue(now).filter(pk__gt=after_id).values_list("pk", flat=True)[:limit])
+    if not ids:
+        return IssueReport()
+    issued, waiting = _issue_some(ids, issue=issue, now=now)
+    return IssueReport(issued=issued, waiting=waiting, last_id=ids[-1])
+
+
+def _to_issue(now: datetime) -> QuerySet[BenefitGrant]:
+    able = Program.objects.filter(is_active=True, channels__valid_until=None)
+    tiers = Tier.objects.filter(program__in=able.values("pk"))
+    return BenefitGrant.objects.filter(
+        Q(valid_until=None) | Q(valid_until__gt=now), issued_at=None, tier__in=tiers.values("pk")
+    ).order_by("pk")
+
+
+def _issue_some(ids: Sequence[int], *, issue: IssueCodes, now: datetime) -> tuple[int, int]:
+    """Issue grants together; where that fails, one half after the other, down to the bad one."""
+    try:
+        return _issue(ids, issue=issue, now=now)
+    except OperationalError:  # the database's trouble, or another's lock: not the grants'
+        raise
+    except Exception:
+        if len(ids) == 1:
+            logger.exception("Benefit %s could not be issued", ids[0])
+            return 0, 1
+    middle = len(ids) // 2
+    one, other = (_issue_some(some, issue=issue, now=now) for some in (ids[:middle], ids[middle:]))
+    return one[0] + other[0], one[1] + other[1]
+
+
+@transaction.atomic
+def _issue(ids: Sequence[int], *, issue: IssueCodes, now: datetime) -> tuple[int, int]:
+    """Return how many were issued and how many the shop left out; another worker's are neither."""
+    grants = list(
+        BenefitGrant.objects.select_for_update(skip_locked=True, of=("self",))
+        .filter(pk__in=ids, issued_at=None)
+        .select_related("tier__program", "member")
+        .order_by("pk")
+    )
+    codes = issue(grants) if grants else {}
+    issued = [grant for grant in grants if grant.pk in codes]
+    for grant in issued:
+        grant.code = codes[grant.pk]
+        grant.issued_at = now
+    BenefitGrant.objects.bulk_update(issued, ["code", "issued_at"])
+    return len(issued), len(grants) - len(issued)

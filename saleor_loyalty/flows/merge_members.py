@@ -89,6 +89,7 @@ def _take_over_tier(member: Member, into: Member) -> None:
 
     What was earned counts for them anyway; tiers that were left from before are gone.
     """
+    TierStanding.objects.filter(member=into).update(is_published=False)
     standing = TierStanding.objects.filter(member=member).first()
     if standing is None:
         return
@@ -102,7 +103,6 @@ def _take_over_tier(member: Member, into: Member) -> None:
             target.is_pinned = standing.is_pinned
             target.save(update_fields=["assigned", "assigned_on", "is_pinned"])
     standing.delete()
-    TierStanding.objects.filter(member=into).update(is_published=False)
     had = set(
         BenefitGrant.objects.filter(member=into).values_list("tier", "benefit_key", "period_start")
     )

@@ -1,6 +1,7 @@
 """Celery tasks: thin shells that read the clock and the shop, and call the flows."""
 
 import logging
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 
@@ -12,9 +13,16 @@ from saleor.core.db.connection import allow_writer
 
 from saleor_loyalty.emails.delivery import deliver_due
 from saleor_loyalty.flows.claim_members import claim_members
+from saleor_loyalty.flows.grant_benefits import grant_due_benefits, issue_benefits
 from saleor_loyalty.flows.merge_members import move_late_points
+from saleor_loyalty.flows.review_tiers import (
+    apply_changed_ladders,
+    review_all_tiers,
+    review_due_tiers,
+)
 from saleor_loyalty.flows.reward_activities import reward_birthdays, reward_late_sign_ups
 from saleor_loyalty.flows.settle_orders import SettleReport, settle_due_orders
+from saleor_loyalty.orders.facts import OrderFacts
 from saleor_loyalty.orders.operations import advance_sweep, mark_due
 from saleor_loyalty.orders.queries import swept_until
 from saleor_loyalty.points.sweeps import expire_due, mature_due, void_due_holds
@@ -28,6 +36,8 @@ from saleor_loyalty.shop.orders import (
     load_order_facts,
 )
 from saleor_loyalty.shop.settings import load_settings
+from saleor_loyalty.shop.tiers import publish_tiers, republish_drifted
+from saleor_loyalty.shop.vouchers import issue_codes, reopen_codes
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +66,16 @@ BEAT_SCHEDULE = {
         "schedule": timedelta(minutes=1),
         "options": {"expires": 60},
     },
+    "loyalty-review-tiers": {
+        "task": "saleor_loyalty.plugin.tasks.review_tiers_task",
+        "schedule": timedelta(minutes=1),
+        "options": {"expires": 60},
+    },
+    "loyalty-nightly": {
+        "task": "saleor_loyalty.plugin.tasks.nightly_task",
+        "schedule": crontab(minute=23, hour=2),
+        "options": {"expires": 3600},
+    },
     "loyalty-hourly": {
         "task": "saleor_loyalty.plugin.tasks.hourly_task",
         "schedule": crontab(minute=17),
@@ -76,10 +96,14 @@ def settle_due_orders_task() -> None:
     if load_settings() is None:
         return
     total = SettleReport()
+    order_ids: set[str] = set()
+
+    def load_facts(some: Sequence[str]) -> Mapping[str, OrderFacts]:
+        order_ids.update(some)
+        return load_order_facts(some)
+
     for _ in range(ROUNDS_PER_TASK):
-        report = settle_due_orders(
-            load_facts=load_order_facts, now=timezone.now(), limit=SETTLE_BATCH
-        )
+        report = settle_due_orders(load_facts=load_facts, now=timezone.now(), limit=SETTLE_BATCH)
         total.add(report)
         if report.claimed == 0:
             break
@@ -87,7 +111,9 @@ def settle_due_orders_task() -> None:
         settle_due_orders_task.delay()
     if total.queued_emails:
         send_due_emails_task.delay()
+    reopen_codes(now=timezone.now(), order_ids=order_ids)
     if total.claimed:
+        publish_tiers_task.delay()
         logger.info("Settled loyalty for %s orders, %s failed", total.settled, total.failed)
 
 
@@ -151,14 +177,67 @@ def move_due_points_task() -> None:
 def hourly_task() -> None:
     """Do what can wait an hour.
 
-    Imported members find their accounts, birthdays are rewarded in their programme's zone, and
-    what merged members still got moves on.
+    Imported members find their accounts, birthdays and a new period's vouchers come in their
+    programme's zone, and what merged members still got moves on.
     """
     if load_settings() is None:
         return
     claim_members(now=timezone.now())
     reward_birthdays(now=timezone.now())
     move_late_points(now=timezone.now())
+    grant_due_benefits(now=timezone.now())
+    reopen_codes(now=timezone.now())
+    publish_tiers_task.delay()
+
+
+@app.task
+@allow_writer()
+def review_tiers_task() -> None:
+    """Do what the calendar and staff ask of tiers: dates that came, and ladders that changed."""
+    if load_settings() is None:
+        return
+    apply_changed_ladders(now=timezone.now())
+    review_due_tiers(now=timezone.now())
+    publish_tiers_task()
+
+
+@app.task
+@allow_writer()
+def publish_tiers_task(after_id: int = 0) -> None:
+    """Bring the shop in step with tiers: members' codes of vouchers, and the tier of customers.
+
+    After some thousands it goes on in another task, after the last grant that it looked at: one
+    that cannot be issued holds up none behind it, and is looked at again the next time.
+    """
+    if load_settings() is None:
+        return
+    issuing, published, waiting = True, 1, 0
+    for _ in range(ROUNDS_PER_TASK):
+        if issuing:
+            report = issue_benefits(issue=issue_codes, now=timezone.now(), after_id=after_id)
+            issuing = report.last_id is not None
+            after_id = report.last_id or after_id
+            waiting += report.waiting
+        if published:
+            published = publish_tiers(now=timezone.now())
+        if not issuing and not published:
+            break
+    else:
+        publish_tiers_task.delay(after_id)
+    if waiting:
+        logger.warning("%s vouchers of tiers could not be issued; they wait", waiting)
+
+
+@app.task
+@allow_writer()
+def nightly_task() -> None:
+    """Look at every member's tier, and at every customer's; what it finds was missed by day."""
+    if load_settings() is None:
+        return
+    review_all_tiers(now=timezone.now())
+    grant_due_benefits(now=timezone.now())
+    publish_tiers_task()
+    republish_drifted(now=timezone.now())
 
 
 @app.task

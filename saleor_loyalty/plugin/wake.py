@@ -1,8 +1,9 @@
-"""Waking a worker soon after orders were marked, without a task for every hook."""
+"""Waking a worker soon after something was marked, without a task for every mark."""
 
 import logging
 import time
 
+from celery import Task
 from django.db import transaction
 
 logger = logging.getLogger(__name__)
@@ -13,7 +14,13 @@ REST_AFTER_FAILURE_SECONDS = 60.0
 
 
 class Alarm:
-    """When this process may ask for the next task (`time.monotonic`)."""
+    """When this process may ask for the next settling task (`time.monotonic`)."""
+
+    next_ask_at = 0.0
+
+
+class TiersAlarm(Alarm):
+    """When this process may ask for the next look at tiers."""
 
     next_ask_at = 0.0
 
@@ -24,20 +31,38 @@ def wake_settling() -> None:
     A task that is still to start covers all marks made until then, so this process asks for no
     second one. A broker that does not answer is left alone for a minute: the beat settles anyway.
     """
-    transaction.on_commit(_ask)
+    transaction.on_commit(_ask_for_settling)
 
 
-def _ask() -> None:
-    if time.monotonic() < Alarm.next_ask_at:
-        return
+def wake_tiers() -> None:
+    """Ask for a look at tiers in a second, once the caller's transaction has committed.
+
+    As with settling: one task for all changes until then, and the beat looks every minute anyway.
+    """
+    transaction.on_commit(_ask_for_tiers)
+
+
+def _ask_for_settling() -> None:
     from saleor_loyalty.plugin.tasks import settle_due_orders_task
 
-    is_eager = settle_due_orders_task.app.conf.task_always_eager
-    Alarm.next_ask_at = 0.0 if is_eager else time.monotonic() + WAKE_AFTER_SECONDS
+    _ask(settle_due_orders_task, Alarm)
+
+
+def _ask_for_tiers() -> None:
+    from saleor_loyalty.plugin.tasks import review_tiers_task
+
+    _ask(review_tiers_task, TiersAlarm)
+
+
+def _ask(task: Task, alarm: type[Alarm]) -> None:
+    if time.monotonic() < alarm.next_ask_at:
+        return
+    is_eager = task.app.conf.task_always_eager
+    alarm.next_ask_at = 0.0 if is_eager else time.monotonic() + WAKE_AFTER_SECONDS
     try:
-        settle_due_orders_task.apply_async(
-            countdown=WAKE_AFTER_SECONDS, expires=WAKE_EXPIRES_SECONDS, retry=False
-        )
+        task.apply_async(countdown=WAKE_AFTER_SECONDS, expires=WAKE_EXPIRES_SECONDS, retry=False)
     except Exception:  # noqa: BLE001 -- an unreachable broker must not reach the shop's request
-        Alarm.next_ask_at = time.monotonic() + REST_AFTER_FAILURE_SECONDS
-        logger.warning("No settling task could be queued; the beat will settle", exc_info=True)
+        alarm.next_ask_at = time.monotonic() + REST_AFTER_FAILURE_SECONDS
+        logger.warning(
+            "No task could be queued; the beat will settle and look at tiers", exc_info=True
+        )

@@ -40,6 +40,7 @@ def django_db_setup(django_db_blocker):
         connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     for alias in TEST_DATABASES:
         connections[alias].settings_dict["NAME"] = name
+        connections.settings[alias]["NAME"] = name  # for threads of tests
     yield
     with django_db_blocker.unblock():
         for alias in TEST_DATABASES:
