@@ -28,6 +28,7 @@ from saleor_loyalty.programs.operations import ProgramChanges, create_program, u
 from saleor_loyalty.programs.rules import Enrollment, PriceBasis, RateInput
 from saleor_loyalty.shop.channels import channels_by_id
 from saleor_loyalty.shop.permissions import LoyaltyPermissions
+from saleor_loyalty.shop.wake import tiers_changed
 
 
 class LoyaltyEarningRateInput(BaseInputObjectType):
@@ -135,6 +136,7 @@ class LoyaltyProgramUpdate(LoyaltyMutation):
         ):
             loader(info.context).clear(pk)
         ProgramByChannelIdLoader(info.context).clear_all()
+        tiers_changed()
         return cls(loyalty_program=program)
 
 

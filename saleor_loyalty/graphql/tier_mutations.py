@@ -28,6 +28,7 @@ from saleor_loyalty.graphql.tiers import (
     LoyaltyTierLadder,
 )
 from saleor_loyalty.shop.permissions import LoyaltyPermissions
+from saleor_loyalty.shop.wake import tiers_changed
 from saleor_loyalty.tiers.operations import (
     create_tier,
     delete_tier,
@@ -37,7 +38,7 @@ from saleor_loyalty.tiers.operations import (
 )
 from saleor_loyalty.tiers.rules import Demotion, LadderTerms
 
-APPLIED = "Members are looked at within a minute."
+APPLIED = "Members are looked at soon, within a minute at most."
 
 
 class LoyaltyTierLadderUpdate(LoyaltyMutation):
@@ -66,6 +67,7 @@ class LoyaltyTierLadderUpdate(LoyaltyMutation):
             demotion=Demotion(demotion or Demotion.AT_REVIEW),
             now=timezone.now(),
         )
+        tiers_changed()
         return cls(ladder=LadderTerms.from_json(ladder.terms))
 
 
@@ -99,6 +101,7 @@ class LoyaltyTierCreate(LoyaltyMutation):
             position=position,
             now=timezone.now(),
         )
+        tiers_changed()
         return cls(tier=tier)
 
 
@@ -129,6 +132,7 @@ class LoyaltyTierUpdate(LoyaltyMutation):
             demotion=Demotion(demotion or Demotion.AT_REVIEW),
             now=timezone.now(),
         )
+        tiers_changed()
         return cls(tier=tier)
 
 
@@ -159,6 +163,7 @@ class LoyaltyTierReorder(LoyaltyMutation):
             tier_ids=[cls.get_pk(one, only_type="LoyaltyTier", field="tiers") for one in tiers],
             now=timezone.now(),
         )
+        tiers_changed()
         return cls(tiers=ordered)
 
 
@@ -190,6 +195,7 @@ class LoyaltyTierDelete(LoyaltyMutation):
             move_to_id=target,
             now=timezone.now(),
         )
+        tiers_changed()
         return cls(tier=tier)
 
 
@@ -239,6 +245,7 @@ class LoyaltyTierAssign(LoyaltyMutation):
             actor=actor_of(info.context),
             now=timezone.now(),
         )
+        tiers_changed()
         return cls(member=member)
 
 
@@ -267,6 +274,7 @@ class LoyaltyTierAssignmentEnd(LoyaltyMutation):
             actor=actor_of(info.context),
             now=timezone.now(),
         )
+        tiers_changed()
         return cls(member=member)
 
 
