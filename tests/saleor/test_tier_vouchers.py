@@ -583,16 +583,17 @@ def test_a_voucher_that_staff_deleted_is_made_again_once(gold):
     put_into(gold, ben, eve)
     grant_due_benefits(now=timezone.now())
     first = BenefitGrant.objects.filter(code="").order_by("pk").first()
-    is_made = Event()
+    is_locked = Event()
 
     def work(number: int) -> None:
         if number == 0:
             with transaction.atomic():
-                issue_benefits(issue=issue_codes, now=timezone.now(), limit=1)
-                is_made.set()
+                BenefitVoucher.objects.select_for_update().get()
+                is_locked.set()
                 wait_until_blocked()
+                issue_benefits(issue=issue_codes, now=timezone.now(), limit=1)
         else:
-            assert is_made.wait(5)
+            assert is_locked.wait(5)
             issue_benefits(issue=issue_codes, now=timezone.now(), after_id=first.pk)
 
     assert in_threads(2, work) == [None, None]
