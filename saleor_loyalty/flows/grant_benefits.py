@@ -43,19 +43,20 @@ def grant_benefits(*, reached: Mapping[Member, int], time_zone: str, now: dateti
     """
     tiers = Tier.objects.in_bulk(set(reached.values()))
     wanted = [
-        _grant(member, tiers[tier_id], benefit, time_zone=time_zone, now=now)
+        _grant(member, tiers[tier_id], benefit, number, time_zone=time_zone, now=now)
         for member, tier_id in reached.items()
         for benefit in benefits_of(tiers[tier_id])
         if benefit.kind in VOUCHERS or benefit.kind is BenefitKind.WELCOME_POINTS
+        for number in range(1, (benefit.uses or 1) + 1)
     ]
     if not wanted:
         return
     before = set(
         BenefitGrant.objects.filter(
             member__in=[member.pk for member in reached], tier__in=tiers
-        ).values_list("member", "tier", "benefit_key", "period_start")
+        ).values_list("member", "tier", "benefit_key", "period_start", "number")
     )
-    new = [one for one in wanted if _identity(one) not in before]
+    new = [one for one in wanted if identity_of(one) not in before]
     BenefitGrant.objects.bulk_create(new, batch_size=5000)
     _welcome([one for one in new if one.issued_at is not None], now=now)
 
@@ -65,12 +66,19 @@ def benefits_of(tier: Tier) -> list[Benefit]:
     return [Benefit.from_json(data) for data in tier.benefits]
 
 
-def _identity(grant: BenefitGrant) -> tuple[int, int, str, date]:
-    return (grant.member_id, grant.tier_id, grant.benefit_key, grant.period_start)
+def identity_of(grant: BenefitGrant) -> tuple[int, int, str, date, int]:
+    """Return what makes a grant the same: member, tier, key, period and number."""
+    return (
+        grant.member_id,
+        grant.tier_id,
+        grant.benefit_key,
+        grant.period_start,
+        grant.number,
+    )
 
 
 def _grant(
-    member: Member, tier: Tier, benefit: Benefit, *, time_zone: str, now: datetime
+    member: Member, tier: Tier, benefit: Benefit, number: int, *, time_zone: str, now: datetime
 ) -> BenefitGrant:
     is_voucher = benefit.kind in VOUCHERS
     start, valid_from, valid_until = _validity(benefit, time_zone=time_zone, now=now)
@@ -79,6 +87,7 @@ def _grant(
         tier=tier,
         benefit_key=benefit.key,
         period_start=start,
+        number=number,
         benefit=benefit.as_json(),
         valid_from=valid_from,
         valid_until=valid_until,
@@ -132,15 +141,19 @@ def _welcome(grants: Sequence[BenefitGrant], *, now: datetime) -> None:
 
 GRANT_TO_ALL = f"""
 INSERT INTO {BenefitGrant._meta.db_table} (
-  member_id, tier_id, benefit_key, period_start, benefit, valid_from, valid_until, code, created_at
+  member_id, tier_id, benefit_key, period_start, number, benefit, valid_from, valid_until, code,
+  created_at
 )
-SELECT member_id, tier_id, %(key)s, %(start)s, %(benefit)s, %(valid_from)s, %(valid_until)s, '', %(now)s
+SELECT member_id, tier_id, %(key)s, %(start)s, numbers.number, %(benefit)s, %(valid_from)s, %(valid_until)s,
+  '', %(now)s
 FROM {TierStanding._meta.db_table} AS standing
+CROSS JOIN generate_series(1, %(uses)s) AS numbers (number)
 JOIN {Member._meta.db_table} AS member ON member.id = standing.member_id
 WHERE tier_id = %(tier)s AND (member.user_id IS NOT NULL OR member.email <> '') AND NOT EXISTS (
   SELECT FROM {BenefitGrant._meta.db_table} AS before
   WHERE before.member_id = standing.member_id AND before.tier_id = standing.tier_id
     AND before.benefit_key = %(key)s AND before.period_start = %(start)s
+    AND before.number = numbers.number
 )
 ON CONFLICT DO NOTHING
 """
@@ -171,6 +184,7 @@ def _grant_to_all(tier: Tier, benefit: Benefit, *, time_zone: str, now: datetime
             {
                 "tier": tier.pk,
                 "key": benefit.key,
+                "uses": benefit.uses or 1,
                 "start": start,
                 "benefit": field.get_db_prep_save(benefit.as_json(), connection),
                 "valid_from": valid_from,

@@ -11,6 +11,7 @@ from saleor_loyalty.earning.models import EarningGrant
 from saleor_loyalty.errors import LoyaltyError
 from saleor_loyalty.flows.adjust_points import MemberNotFound
 from saleor_loyalty.flows.evaluate_tiers import evaluate_tiers
+from saleor_loyalty.flows.grant_benefits import identity_of
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.orders.models import SettledOrder
 from saleor_loyalty.points.models import Balance, Lot
@@ -103,11 +104,9 @@ def _take_over_tier(member: Member, into: Member) -> None:
             target.is_pinned = standing.is_pinned
             target.save(update_fields=["assigned", "assigned_on", "is_pinned"])
     standing.delete()
-    had = set(
-        BenefitGrant.objects.filter(member=into).values_list("tier", "benefit_key", "period_start")
-    )
+    had = {identity_of(grant)[1:] for grant in BenefitGrant.objects.filter(member=into)}
     for grant in BenefitGrant.objects.filter(member=member):
-        if (grant.tier_id, grant.benefit_key, grant.period_start) not in had:
+        if identity_of(grant)[1:] not in had:
             grant.member = into
             grant.save(update_fields=["member"])
 

@@ -17,6 +17,7 @@ from saleor_loyalty.graphql.tier_loaders import (
     BenefitGrantsByMemberIdLoader,
     LatestTierChangeLoader,
     LookByMemberIdLoader,
+    OpenCodeLoader,
     TierByIdLoader,
 )
 from saleor_loyalty.graphql.tiers import (
@@ -219,12 +220,19 @@ class LoyaltyTierVoucher(BaseObjectType):
     benefit = graphene.Field(
         LoyaltyTierBenefit, required=True, description="What it is, as it was when it was given."
     )
+    is_open = graphene.Boolean(
+        required=True, description="Whether it can still be used; false once it was."
+    )
     valid_from = DateTime(required=True, description="From when it can be used.")
     valid_until = DateTime(description="Until when, exclusive; null: for ever.")
 
     class Meta:
-        description = "A voucher of the shop that the member's tier gave."
+        description = "A voucher of the shop that the member's tier gave, good for one order."
         doc_category = DOC_CATEGORY
+
+    @staticmethod
+    def resolve_is_open(root: models.BenefitGrant, info: Any) -> Any:
+        return OpenCodeLoader(info.context).load(root.code)
 
     @staticmethod
     def resolve_benefit(root: models.BenefitGrant, _info: Any) -> OfTier:

@@ -9,6 +9,7 @@ from saleor.graphql.core.dataloaders import DataLoader
 from saleor_loyalty.earning.conditions import MemberTier
 from saleor_loyalty.flows.evaluate_tiers import Look, look_at
 from saleor_loyalty.members.models import Member
+from saleor_loyalty.shop.vouchers import open_codes
 from saleor_loyalty.tiers.models import BenefitGrant, Tier, TierChange, TierTranslation
 from saleor_loyalty.tiers.queries import (
     Presence,
@@ -112,3 +113,13 @@ class BenefitGrantsByMemberIdLoader(DataLoader[int, list[BenefitGrant]]):
     def batch_load(self, keys: Sequence[int]) -> list[list[BenefitGrant]]:
         found = grants_of_members(member_ids=keys, using=self.database_connection_name)
         return [found.get(key, []) for key in keys]
+
+
+class OpenCodeLoader(DataLoader[str, bool]):
+    """Whether codes of vouchers can still be used, by code."""
+
+    context_key = "loyalty_open_code"
+
+    def batch_load(self, keys: Sequence[str]) -> list[bool]:
+        found = open_codes(keys, using=self.database_connection_name)
+        return [key in found for key in keys]

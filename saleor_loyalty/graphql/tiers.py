@@ -141,7 +141,7 @@ BENEFIT: dict[str, tuple[Any, str]] = {
     "factor": (PositiveDecimal, "EARN_MULTIPLIER: how often the programme's rate counts."),
     "points": (graphene.Int, "WELCOME_POINTS: points on reaching the tier first."),
     "percentage": (PositiveDecimal, "PERCENTAGE_VOUCHER: how much it takes off."),
-    "uses": (graphene.Int, "Vouchers: orders that it is good for in a period."),
+    "uses": (graphene.Int, "Vouchers: codes in a period, each good for one order; 1 to 50."),
     "period": (LoyaltyPeriodEnum, "Vouchers: how often there is a new one; LIFETIME: once."),
     "days": (graphene.Int, "EARLY_ACCESS: days that events open earlier."),
 }

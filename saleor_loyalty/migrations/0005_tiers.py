@@ -169,6 +169,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
                 ("benefit_key", models.CharField(max_length=120)),
                 ("period_start", models.DateField()),
+                ("number", models.PositiveSmallIntegerField(default=1)),
                 ("benefit", models.JSONField()),
                 ("valid_from", models.DateTimeField()),
                 ("valid_until", models.DateTimeField(null=True)),
@@ -425,7 +426,7 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="benefitgrant",
             constraint=models.UniqueConstraint(
-                fields=("member", "tier", "benefit_key", "period_start"),
+                fields=("member", "tier", "benefit_key", "period_start", "number"),
                 name="loyalty_benefit_grant_once",
             ),
         ),

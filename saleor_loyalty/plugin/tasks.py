@@ -1,7 +1,6 @@
 """Celery tasks: thin shells that read the clock and the shop, and call the flows."""
 
 import logging
-from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 
@@ -22,7 +21,6 @@ from saleor_loyalty.flows.review_tiers import (
 )
 from saleor_loyalty.flows.reward_activities import reward_birthdays, reward_late_sign_ups
 from saleor_loyalty.flows.settle_orders import SettleReport, settle_due_orders
-from saleor_loyalty.orders.facts import OrderFacts
 from saleor_loyalty.orders.operations import advance_sweep, mark_due
 from saleor_loyalty.orders.queries import swept_until
 from saleor_loyalty.points.sweeps import expire_due, mature_due, void_due_holds
@@ -37,7 +35,7 @@ from saleor_loyalty.shop.orders import (
 )
 from saleor_loyalty.shop.settings import load_settings
 from saleor_loyalty.shop.tiers import publish_tiers, republish_drifted
-from saleor_loyalty.shop.vouchers import issue_codes, reopen_codes
+from saleor_loyalty.shop.vouchers import issue_codes
 
 logger = logging.getLogger(__name__)
 
@@ -96,14 +94,10 @@ def settle_due_orders_task() -> None:
     if load_settings() is None:
         return
     total = SettleReport()
-    order_ids: set[str] = set()
-
-    def load_facts(some: Sequence[str]) -> Mapping[str, OrderFacts]:
-        order_ids.update(some)
-        return load_order_facts(some)
-
     for _ in range(ROUNDS_PER_TASK):
-        report = settle_due_orders(load_facts=load_facts, now=timezone.now(), limit=SETTLE_BATCH)
+        report = settle_due_orders(
+            load_facts=load_order_facts, now=timezone.now(), limit=SETTLE_BATCH
+        )
         total.add(report)
         if report.claimed == 0:
             break
@@ -111,7 +105,6 @@ def settle_due_orders_task() -> None:
         settle_due_orders_task.delay()
     if total.queued_emails:
         send_due_emails_task.delay()
-    reopen_codes(now=timezone.now(), order_ids=order_ids)
     if total.claimed:
         publish_tiers_task.delay()
         logger.info("Settled loyalty for %s orders, %s failed", total.settled, total.failed)
@@ -186,7 +179,6 @@ def hourly_task() -> None:
     reward_birthdays(now=timezone.now())
     move_late_points(now=timezone.now())
     grant_due_benefits(now=timezone.now())
-    reopen_codes(now=timezone.now())
     publish_tiers_task.delay()
 
 

@@ -1,10 +1,8 @@
 """Tiers' vouchers as Saleor's own: one voucher for all members, and a secret code for each.
 
 In Saleor a voucher's `usage_limit` counts the uses of all its codes together; only `single_use` is
-about one code: it closes with its first use. So every code of ours is single-use, and one that is
-good for more is opened again until its uses are over (`reopen_codes`). Saleor counts a code's uses
-only where the voucher has a limit, and adds them up over all codes whenever one is checked; a
-voucher that needs the count has a limit that is never reached, and not too many codes.
+about one code: it closes with its first use. So every code is good for one order, and a benefit
+that is good for more brings as many codes.
 """
 
 import logging
@@ -16,12 +14,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from django.db import connection
-from django.db.models import Count
 from saleor.channel.models import Channel
 from saleor.discount import DiscountValueType, VoucherType
 from saleor.discount.models import Voucher, VoucherChannelListing, VoucherCode
-from saleor.order.models import Order
 
 from saleor_loyalty.programs.calendar import Period
 from saleor_loyalty.programs.models import ProgramChannel
@@ -36,10 +31,7 @@ CODE_GROUPS = 4
 GROUP_LENGTH = 4
 MAX_PREFIX_LENGTH = 12
 MAX_NAME_LENGTH = 255
-# How many codes Saleor adds up when it checks one of them.
-COUNTED_CODES_PER_VOUCHER = 10_000
 TERMS_KEY = "loyalty.terms"
-USES_KEY = "loyalty.uses"
 # Saleor still accepts the end itself; ours is the first instant that does not count.
 TICK = timedelta(microseconds=1)
 
@@ -55,7 +47,6 @@ class Terms:
     period_start: date
     kind: BenefitKind
     percentage: Decimal
-    uses: int
     valid_until: datetime | None
     channel_ids: tuple[int, ...]
 
@@ -69,7 +60,7 @@ class Terms:
         """Return the terms as the voucher remembers them, whatever staff make of it later."""
         until = self.valid_until.isoformat() if self.valid_until else ""
         channels = ",".join(map(str, self.channel_ids))
-        return "|".join([self.kind.value, f"{self.percentage:f}", str(self.uses), until, channels])
+        return "|".join([self.kind.value, f"{self.percentage:f}", until, channels])
 
 
 def issue_codes(grants: Sequence[BenefitGrant]) -> dict[int, str]:
@@ -101,43 +92,15 @@ def issue_codes(grants: Sequence[BenefitGrant]) -> dict[int, str]:
     return codes
 
 
-def voucher_uses(codes: Collection[str], *, using: str = "default") -> dict[str, int]:
-    """Return how often codes were used; one that was deleted in the shop is left out. One query."""
-    rows = VoucherCode.objects.using(using).filter(code__in=[code for code in codes if code])
-    return {
-        code: max(used, 0 if is_active else 1)
-        for code, used, is_active in rows.order_by().values_list("code", "used", "is_active")
-    }
+def open_codes(codes: Collection[str], *, using: str = "default") -> frozenset[str]:
+    """Return the codes that can still be used; used ones, and those that staff closed, are left out.
 
-
-REOPEN = f"""
-UPDATE {VoucherCode._meta.db_table} AS code SET is_active = true
-FROM {Voucher._meta.db_table} AS voucher
-WHERE voucher.id = code.voucher_id AND NOT code.is_active
-  AND voucher.private_metadata ? '{USES_KEY}'
-  AND voucher.single_use AND voucher.usage_limit IS NOT NULL
-  AND (voucher.end_date IS NULL OR voucher.end_date >= %(now)s)
-  AND code.used < CASE WHEN voucher.private_metadata->>'{USES_KEY}' ~ '^[0-9]{{1,4}}$'
-                       THEN (voucher.private_metadata->>'{USES_KEY}')::int ELSE 0 END
-"""
-OF_ORDERS = f"""
-  AND code.code IN (SELECT voucher_code FROM {Order._meta.db_table} WHERE id = ANY(%(orders)s::uuid[]))
-"""
-
-
-def reopen_codes(*, now: datetime, order_ids: Collection[str] | None = None) -> int:
-    """Open codes again that closed with a use and are good for more; return how many.
-
-    Those that some orders used, or (None) all. One statement.
+    One query.
     """
-    if order_ids is not None and not order_ids:
-        return 0
-    with connection.cursor() as cursor:
-        cursor.execute(
-            REOPEN if order_ids is None else REOPEN + OF_ORDERS,
-            {"now": now, "orders": list(order_ids or ())},
-        )
-        return int(cursor.rowcount)
+    rows = VoucherCode.objects.using(using).filter(
+        code__in=[code for code in codes if code], is_active=True
+    )
+    return frozenset(rows.order_by().values_list("code", flat=True))
 
 
 def _channels_of(program_ids: Collection[int]) -> dict[int, list[Channel]]:
@@ -160,7 +123,6 @@ def _terms(grant: BenefitGrant, channels: Sequence[Channel]) -> Terms:
         period_start=grant.period_start,
         kind=benefit.kind,
         percentage=benefit.percentage or Decimal(100),
-        uses=benefit.uses or 1,
         valid_until=grant.valid_until,
         channel_ids=tuple(channel.pk for channel in channels),
     )
@@ -176,12 +138,11 @@ def _vouchers_for(
     rows = _locked_rows(sorted({terms.key for terms in groups}))
     known = {row.voucher_id for row in rows.values() if row.voucher_id}
     found = Voucher.objects.in_bulk([int(pk) for pk in known])
-    full = _full({pk for pk, voucher in found.items() if voucher.usage_limit is not None})
     vouchers: dict[Terms, int] = {}
     missing: list[Terms] = []
     for terms in groups:
         voucher = found.get(int(rows[terms.key].voucher_id or 0))
-        if voucher is None or voucher.pk in full or _remembered(voucher) != terms.text:
+        if voucher is None or _remembered(voucher) != terms.text:
             missing.append(terms)
         else:
             vouchers[terms] = voucher.pk
@@ -225,32 +186,20 @@ def _locked_rows(keys: Sequence[Key]) -> dict[Key, BenefitVoucher]:
     }
 
 
-def _full(voucher_ids: Collection[int]) -> set[int]:
-    if not voucher_ids:
-        return set()
-    rows = VoucherCode.objects.filter(voucher__in=voucher_ids).order_by().values("voucher")
-    counts = rows.annotate(number=Count("pk")).values_list("voucher", "number")
-    return {pk for pk, number in counts if number >= COUNTED_CODES_PER_VOUCHER}
-
-
 def _remembered(voucher: Voucher) -> str:
     return str((voucher.private_metadata or {}).get(TERMS_KEY, ""))
 
 
 def _voucher(terms: Terms, grants: Sequence[BenefitGrant]) -> Voucher:
     is_shipping = terms.kind is BenefitKind.FREE_SHIPPING
-    is_counted = terms.uses > 1
     return Voucher(
         name=_name(grants[0]),
         type=VoucherType.SHIPPING if is_shipping else VoucherType.ENTIRE_ORDER,
         discount_value_type=DiscountValueType.PERCENTAGE,
         single_use=True,
-        # Twice as much as all its codes can use: it fills up in batches.
-        usage_limit=2 * COUNTED_CODES_PER_VOUCHER * terms.uses if is_counted else None,
         start_date=min(grant.valid_from for grant in grants),
         end_date=terms.valid_until - TICK if terms.valid_until else None,
-        private_metadata={TERMS_KEY: terms.text}
-        | ({USES_KEY: str(terms.uses)} if is_counted else {}),
+        private_metadata={TERMS_KEY: terms.text},
     )
 
 

@@ -229,7 +229,7 @@ class BenefitVoucher(models.Model):
 class BenefitGrant(models.Model):
     """A benefit that a member got, once a period. Vouchers have a `code` once they are issued.
 
-    `period_start` is the period's first day in the programme's zone; `benefit` is a `Benefit` as
+    One that is good for several orders is as many grants, by `number`. `period_start` is the period's first day in the programme's zone; `benefit` is a `Benefit` as
     it was then. A voucher can be used until `valid_until` (exclusive; None: for ever).
     """
 
@@ -238,6 +238,7 @@ class BenefitGrant(models.Model):
     tier = models.ForeignKey(Tier, related_name="+", on_delete=models.PROTECT)
     benefit_key = models.CharField(max_length=120)
     period_start = models.DateField()
+    number = models.PositiveSmallIntegerField(default=1)
     benefit = models.JSONField()
     valid_from = models.DateTimeField()
     valid_until = models.DateTimeField(null=True)
@@ -257,7 +258,7 @@ class BenefitGrant(models.Model):
         )
         constraints = (
             models.UniqueConstraint(
-                fields=["member", "tier", "benefit_key", "period_start"],
+                fields=["member", "tier", "benefit_key", "period_start", "number"],
                 name="loyalty_benefit_grant_once",
             ),
         )
