@@ -1,4 +1,4 @@
-"""Does each guard of the ledger have a test that misses it? Removes them one by one, in a copy."""
+"""Does each guard of the ledger and of tiers have a test that misses it? Removes them one by one, in a copy."""
 
 import os
 import shutil
@@ -184,6 +184,39 @@ GUARDS = [
         "saleor_loyalty/earning/usage.py",
         "BudgetUse.objects.select_for_update().filter(",
         "BudgetUse.objects.filter(",
+    ),
+    Guard(
+        "the lock on members whose tier is looked at",
+        ("flows/test_tier_complaints.py::test_two_orders_at_once",),
+        f"{POINTS}/operations.py",
+        " ORDER BY id FOR NO KEY UPDATE",
+        "",
+    ),
+    Guard(
+        "the history of tiers cannot be changed",
+        ("flows/test_tiers.py::test_the_database_refuses_to_change_the_history",),
+        sql="DROP TRIGGER saleor_loyalty_tierchange_no_change ON saleor_loyalty_tierchange",
+    ),
+    Guard(
+        "a promised tier stays until its date",
+        ("tiers/test_evaluation.py::test_a_higher_threshold_takes_nothing",),
+        "saleor_loyalty/tiers/evaluation.py",
+        "    if standing.needed is None or standing.version < ladder.terms_since:\n        return True\n",
+        "    return False\n",
+    ),
+    Guard(
+        "forgiven debts do not count for tiers",
+        ("tiers/test_measuring.py::test_forgiven_debts",),
+        "saleor_loyalty/tiers/measuring.py",
+        "source = 'issued' AND target <> 'debt'",
+        "source = 'issued'",
+    ),
+    Guard(
+        "a welcome is given once ever",
+        ("flows/test_tiers.py::test_reaching_a_tier_gives_its_welcome_once_ever",),
+        "saleor_loyalty/flows/grant_benefits.py",
+        " if identity_of(one) not in before",
+        "",
     ),
 ]
 

@@ -23,7 +23,7 @@ ME = """{ me { id metafield(key: "loyalty.tier") loyalty { id
   tierExplanation { metric counted { points } dueTier { name } change { kind } }
   tierVouchers { code validUntil benefit { kind } } } } }"""
 CHECKOUT = """query($id: ID!) { checkout(id: $id) {
-  shippingPrice { gross { amount } } totalPrice { gross { amount currency } } id
+  shippingPrice { gross { amount } } subtotalPrice { gross { amount } } totalPrice { gross { amount currency } } id
   loyalty { pointsToEarn tierReached { name } breakdown { parts { name points } } } } }"""
 
 
@@ -144,7 +144,8 @@ def test_a_shopper_climbs_and_a_refund_after_the_year_warns_and_then_lowers(shop
     )
     shown = shop.ask(CHECKOUT, {"id": second["id"]}, grace.token)["checkout"]
     assert shown["shippingPrice"]["gross"]["amount"] == 0
-    assert shown["loyalty"]["pointsToEarn"] - price == price // 2
+    subtotal = Decimal(str(shown["subtotalPrice"]["gross"]["amount"]))
+    assert shown["loyalty"]["pointsToEarn"] == int(subtotal * 10 * Decimal("1.5"))
     assert [part["name"] for part in shown["loyalty"]["breakdown"]["parts"]] == ["", "Silver"]
     assert shown["loyalty"]["tierReached"] == {"name": "Gold"}
     transaction = order(shop, grace, shown)
