@@ -21,6 +21,7 @@ settings.ALLOWED_HOSTS = ["*"]
 
 from dev import journey  # noqa: E402
 from dev import ledger_benchmarks as ledger  # noqa: E402
+from dev import tier_benchmarks as tiers  # noqa: E402
 from dev.ledger_benchmarks import timed  # noqa: E402
 from saleor_loyalty.flows.settle_orders import settle_due_orders  # noqa: E402
 from saleor_loyalty.orders.models import DueOrder  # noqa: E402
@@ -135,6 +136,8 @@ BENCHMARKS = (
         "1.00",
         "higher",
     ),
+    ("tiers of 1M members, a night / reading", tiers.ordinary_night, "6.00", "lower"),
+    ("tiers of 1M members, New Year / reading", tiers.new_years_night, "20.00", "lower"),
 )
 
 

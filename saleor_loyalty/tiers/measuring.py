@@ -35,6 +35,7 @@ MEMBER, ENTRY = Member._meta.db_table, Entry._meta.db_table
 SETTLED, STANDING = SettledOrder._meta.db_table, TierStanding._meta.db_table
 LONG_AGO = date(1, 1, 2)  # the first date that every zone can tell
 
+JOINED_ON = "(member.joined_at AT TIME ZONE %(zone)s)::date"
 ON = "(at AT TIME ZONE %(zone)s)::date"
 
 # Rows of what counts: member_id, at, key (currency or ""), amount, and whether it takes off by hand
@@ -93,11 +94,14 @@ def histories_of(
 
 
 TO_LOOK_AT = """
-WITH counted AS ({counted} AND {of_program} AND {upto} < %(tomorrow)s), measured AS (
-  SELECT member.id AS owner, {sums}
+WITH bounds AS MATERIALIZED (
+  SELECT member.id AS owner, {bounds}
+  FROM {members} AS member LEFT JOIN {standings} AS standing ON standing.member_id = member.id
+  WHERE member.program_id = %(program)s
+), counted AS ({counted} AND {of_program} AND {upto} < %(tomorrow)s), measured AS (
+  SELECT bounds.owner, {sums}
   FROM {rows} AS counted
   {owners}
-  LEFT JOIN {standings} AS standing ON standing.member_id = member.id
   GROUP BY 1
 )
 SELECT member.id
@@ -108,13 +112,13 @@ WHERE member.program_id = %(program)s AND member.merged_into_id IS NULL AND ({re
 ORDER BY member.id
 """
 OWNERS = f"""
-  JOIN {MEMBER} AS part ON part.id = counted.member_id
-  JOIN {MEMBER} AS member ON member.id = coalesce(part.merged_into_id, part.id)
+  LEFT JOIN {MEMBER} AS part ON part.id = counted.member_id AND part.merged_into_id IS NOT NULL
+  JOIN bounds ON bounds.owner = coalesce(part.merged_into_id, counted.member_id)
 """
 # The same rows with what the window held that each is in (or, rolling, that ends with it).
 WINDOWED = f"""(
   SELECT counted.*, sum(amount) FILTER (WHERE NOT is_correction) OVER (
-    PARTITION BY member.id, key {{window}}
+    PARTITION BY bounds.owner, key {{window}}
   ) AS within
   FROM counted {OWNERS}
 )"""
@@ -181,6 +185,7 @@ class _Query:
             upto="effective_at" if is_points else "order_placed_at",
             rows=WINDOWED.format(window=self._window()) if self.is_windowed else "counted",
             owners=OWNERS,
+            bounds=", ".join(self._bounds()),
             members=MEMBER,
             standings=STANDING,
             sums=", ".join(self._sums()),
@@ -227,22 +232,32 @@ class _Query:
             columns["current"] = self._last_of_year(1)
         return columns
 
+    def _bounds(self) -> Iterator[str]:
+        """Return each member's instants, worked out once and not for each row that counts.
+
+        Between `mine_from` and `mine_until` is the window in which their tier was earned.
+        """
+        is_lifetime = self.terms.window is Window.LIFETIME
+        end = "'infinity'::date" if is_lifetime else self._end_of_qualifying(JOINED_ON)
+        yield f"{self._midnight('standing.qualified_from')} AS mine_from"
+        yield f"{self._midnight(end)} AS mine_until"
+        yield f"{JOINED_ON} AS joined_on"
+        for name, later in (("this_year", 0), ("last_year", -1)):
+            start = self._year_start("%(today)s::date", later, joined=JOINED_ON)
+            yield f"{self._midnight(start) if self.is_yearly else '%(since)s'} AS {name}"
+
     def _sums(self) -> Iterator[str]:
-        mine = f"at >= {self._midnight('standing.qualified_from')}"
-        if self.terms.window is not Window.LIFETIME:
-            # What staff took off since counts against it; what was earned since does not help.
-            mine += f" AND (at < {self._midnight(self._end_of_qualifying())} OR is_correction)"
+        # What staff took off since counts against it; what was earned since does not help.
+        mine = "at >= mine_from AND (at < mine_until OR is_correction)"
         sums = {"mine": ("sum", "amount", mine)}
         if self.is_windowed:
             sums["best"] = ("max", "within", self._still_kept())
         else:
-            year = self._year_start("%(today)s::date", 0)
-            last_year = self._year_start("%(today)s::date", -1)
-            current = f"at >= {self._midnight(year)}" if self.is_yearly else "true"
-            sums["current"] = ("sum", "amount", f"{current} AND NOT is_correction")
+            current = "at >= this_year AND NOT is_correction"
+            previous = "at >= last_year AND at < this_year AND NOT is_correction"
+            sums["current"] = ("sum", "amount", current)
             if self.is_yearly:
-                previous = f"at >= {self._midnight(last_year)} AND at < {self._midnight(year)}"
-                sums["previous"] = ("sum", "amount", f"{previous} AND NOT is_correction")
+                sums["previous"] = ("sum", "amount", previous)
         for number, key in enumerate(self.keys):
             name = f"key_{number}"
             self.values[name] = key
@@ -255,7 +270,7 @@ class _Query:
     def _window(self) -> str:
         """Return what parts rows into windows."""
         if self.is_yearly:
-            return ", " + self._year_start(ON, 0)
+            return ", " + self._year_start(ON, 0, joined="bounds.joined_on")
         self.values["length"] = self._length()
         return f"ORDER BY {ON} RANGE BETWEEN %(length)s::interval PRECEDING AND CURRENT ROW"
 
@@ -268,7 +283,7 @@ class _Query:
         """Return what says that a row's window may still keep a tier."""
         if not self.is_yearly:
             return "true"
-        over = self._year_start(ON, 1)
+        over = self._year_start(ON, 1, joined="bounds.joined_on")
         wanted = ["true"]
         if self.terms.moving_up is MovingUp.AT_PERIOD_END:
             wanted.append(f"{over} <= %(today)s")
@@ -277,27 +292,26 @@ class _Query:
             wanted.append(f"({over} - 1) + %(kept)s::interval >= %(today)s")
         return " AND ".join(wanted)
 
-    def _end_of_qualifying(self) -> str:
+    def _end_of_qualifying(self, joined: str) -> str:
         """Return the day after the window that began at `qualified_from`, the latest it can be."""
         start = "standing.qualified_from"
         if self.is_yearly:
-            return self._year_start(start, 1)
+            return self._year_start(start, 1, joined=joined)
         if self.terms.window is Window.ROLLING_DAYS:
             return f"{start} + {self.terms.window_length}"
         months = f"interval '{self.terms.window_length} months'"
         return f"greatest({start} + {months}, ({start} - 1) + {months} + interval '1 day')"
 
-    def _year_start(self, on: str, later: int) -> str:
+    def _year_start(self, on: str, later: int, *, joined: str) -> str:
         """Return the first day of the year that a date is in, or of one some years later."""
         if self.terms.window is not Window.MEMBERSHIP_YEAR:
             return f"(date_trunc('year', {on}::timestamp) + interval '{later} years')::date"
-        joined = "(member.joined_at AT TIME ZONE %(zone)s)::date"
         years = f"(extract(year FROM {on}) - extract(year FROM {joined}))::int"
         is_before = f"({joined} + make_interval(years => {years}) > {on})::int"
         return f"({joined} + make_interval(years => {years} - {is_before} + {later}))::date"
 
     def _last_of_year(self, later: int) -> str:
-        return f"{self._year_start('%(today)s::date', later + 1)} - 1"
+        return f"{self._year_start('%(today)s::date', later + 1, joined=JOINED_ON)} - 1"
 
     def _midnight(self, on: str) -> str:
         return f"(({on})::timestamp AT TIME ZONE %(zone)s)"
