@@ -11,13 +11,9 @@ from saleor_loyalty.flows.grant_benefits import grant_benefits
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.points.operations import lock_members
 from saleor_loyalty.programs.calendar import local_date, start_of_day
-from saleor_loyalty.tiers.evaluation import (
-    Decision,
-    History,
-    Standing,
-    decide,
-    met_on,
-)
+from saleor_loyalty.tiers.entitlement import met_on
+from saleor_loyalty.tiers.evaluation import Decision, Standing, decide
+from saleor_loyalty.tiers.history import History
 from saleor_loyalty.tiers.measuring import histories_of
 from saleor_loyalty.tiers.models import TierChange, TierStanding
 from saleor_loyalty.tiers.queries import ladders_of, standing_of, standings_of

@@ -13,7 +13,7 @@ from django.db.models import Count, F
 from saleor_loyalty.flows.evaluate_tiers import evaluate_tiers, look_at
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.programs.calendar import local_date
-from saleor_loyalty.tiers.measuring import members_to_look_at
+from saleor_loyalty.tiers.candidates import members_to_look_at
 from saleor_loyalty.tiers.models import TierLadder, TierStanding
 from saleor_loyalty.tiers.operations import mark_applied
 from saleor_loyalty.tiers.queries import ladders_of

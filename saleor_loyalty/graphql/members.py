@@ -31,7 +31,6 @@ from saleor_loyalty.graphql.loaders import (
 from saleor_loyalty.graphql.member_tiers import (
     LoyaltyMemberTier,
     LoyaltyNextTier,
-    LoyaltyTierChangeCountableConnection,
     LoyaltyTierExplanation,
     LoyaltyTierVoucher,
     LoyaltyToKeepTier,
@@ -43,6 +42,7 @@ from saleor_loyalty.graphql.member_tiers import (
 from saleor_loyalty.graphql.mutations import LoyaltyMutation
 from saleor_loyalty.graphql.points import LoyaltyPointsEntryCountableConnection
 from saleor_loyalty.graphql.programs import LoyaltyProgram, program_of_channel
+from saleor_loyalty.graphql.tier_changes import LoyaltyTierChangeCountableConnection
 from saleor_loyalty.graphql.tiers import LoyaltyTier
 from saleor_loyalty.members import models
 from saleor_loyalty.members.queries import all_members

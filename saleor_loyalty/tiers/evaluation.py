@@ -6,12 +6,11 @@ nothing, and it makes no difference in which order things came to be known. Only
 promised (dates, grace) and what staff assigned is remembered.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from decimal import Decimal
-from math import lcm
 
+from saleor_loyalty.tiers.entitlement import Entitlement, entitled, entitlement, met_on
+from saleor_loyalty.tiers.history import History
 from saleor_loyalty.tiers.rules import (
     YEARLY,
     Amounts,
@@ -25,39 +24,12 @@ from saleor_loyalty.tiers.rules import (
 from saleor_loyalty.tiers.windows import (
     DAY,
     FOREVER,
-    Days,
-    horizon,
     kept_on,
     landed_until,
-    last_met,
     near_on,
     window_ending,
     year_of,
 )
-
-
-@dataclass(frozen=True)
-class History:
-    """What counted on which date, by currency ("" for points and orders), in thousandths.
-
-    Amounts are in order of their dates and none is below 0: see `history_of_days`.
-    """
-
-    days: Mapping[str, Sequence[tuple[date, int]]] = field(default_factory=dict)
-
-    def plus(self, gain: Amounts, *, on: date) -> "History":
-        """Return the history with something more on its last day or later."""
-        more = {key: [(on, thousandths(amount))] for key, amount in gain.items()}
-        return History(
-            {key: [*self.days.get(key, ()), *more.get(key, ())] for key in {**self.days, **more}}
-        )
-
-    def within(self, days: Days) -> dict[str, Decimal]:
-        """Return what counted on some days."""
-        return {
-            key: Decimal(sum(amount for on, amount in some if on in days)) / 1000
-            for key, some in self.days.items()
-        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,94 +85,6 @@ class Decision:
     tier_id: int | None
     kind: ChangeKind | None = None
     next_on: date | None = None
-
-
-@dataclass(frozen=True)
-class Entitlement:
-    """The tier that the history gives, on which day it was met last, and until when it is kept."""
-
-    tier: TierRules
-    met_on: date
-    kept_on: date
-
-
-def history_of_days(days: Mapping[str, Mapping[date, int]]) -> History:
-    """Return what counted from sums by date, in thousandths.
-
-    What was taken off on a day (a correction by hand) undoes what came before it, the latest
-    first, so that it counts from the start as if it had never been given.
-    """
-    found: dict[str, list[tuple[date, int]]] = {}
-    for key, sums in days.items():
-        kept: list[tuple[date, int]] = []
-        for on in sorted(sums):
-            amount = sums[on]
-            while amount < 0 and kept:
-                before, there_was = kept.pop()
-                amount += there_was
-                if amount > 0:
-                    kept.append((before, amount))
-                    amount = 0
-            if amount > 0:
-                kept.append((on, amount))
-        found[key] = kept
-    return History(found)
-
-
-def thousandths(amount: Decimal | int) -> int:
-    """Return an amount in thousandths; what is finer is cut off."""
-    return int(amount * 1000)
-
-
-def met_on(
-    history: History, needed: Amounts, *, ladder: Ladder, joined_on: date, today: date
-) -> date | None:
-    """Return the last date until today on which the window held what is needed, or None."""
-    targets = {key: thousandths(amount) for key, amount in needed.items() if amount}
-    if not targets:
-        return today
-    whole = lcm(*targets.values())
-    if len(targets) == 1:
-        ((key, _),) = targets.items()
-        amounts: Sequence[tuple[date, int]] = history.days.get(key, ())
-    else:  # each currency by its share of its own threshold
-        amounts = sorted(
-            (on, amount * (whole // target))
-            for key, target in targets.items()
-            for on, amount in history.days.get(key, ())
-        )
-    return last_met(amounts, whole, terms=ladder.terms, joined_on=joined_on, today=today)
-
-
-def entitlement(
-    history: History, *, ladder: Ladder, joined_on: date, today: date
-) -> Entitlement | None:
-    """Return the highest tier that the history gives on a day, or None."""
-    for tier in reversed(ladder.earnable):
-        found = _entitled(
-            history, ladder.needed_for(tier), ladder=ladder, joined_on=joined_on, today=today
-        )
-        if found is not None:
-            return Entitlement(tier, *found)
-    return None
-
-
-def _entitled(
-    history: History, needed: Amounts, *, ladder: Ladder, joined_on: date, today: date
-) -> tuple[date, date] | None:
-    """Return when what is needed was met last and until when that keeps a tier, if it still does.
-
-    The end is the one that will be if nothing more happens: a window that is full today may
-    stay full for some time.
-    """
-    if not any(needed.values()):
-        return today, FOREVER
-    on = met_on(history, needed, ladder=ladder, joined_on=joined_on, today=today)
-    if on is None or today > kept_on(on, terms=ladder.terms, joined_on=joined_on):
-        return None
-    later = horizon(today, terms=ladder.terms, joined_on=joined_on)
-    last = met_on(history, needed, ladder=ladder, joined_on=joined_on, today=later)
-    return on, kept_on(last or on, terms=ladder.terms, joined_on=joined_on)
 
 
 def decide(
@@ -355,7 +239,7 @@ def _is_promised(
     if standing.needed is None or standing.version < ladder.terms_since:
         return True
     needed = standing.needed
-    return _entitled(history, needed, ladder=ladder, joined_on=joined_on, today=today) is not None
+    return entitled(history, needed, ladder=ladder, joined_on=joined_on, today=today) is not None
 
 
 def _warned(

@@ -6,7 +6,9 @@ from datetime import date
 from decimal import ROUND_CEILING, Decimal
 from fractions import Fraction
 
-from saleor_loyalty.tiers.evaluation import History, Standing, entitlement
+from saleor_loyalty.tiers.entitlement import entitlement
+from saleor_loyalty.tiers.evaluation import Standing
+from saleor_loyalty.tiers.history import History
 from saleor_loyalty.tiers.rules import (
     YEARLY,
     Amounts,

@@ -3,7 +3,8 @@
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
-from saleor_loyalty.tiers.evaluation import History, Standing, decide, history_of_days
+from saleor_loyalty.tiers.evaluation import Standing, decide
+from saleor_loyalty.tiers.history import History, history_of_days
 from saleor_loyalty.tiers.operations import TierChanges, create_tier, update_ladder
 from saleor_loyalty.tiers.rules import Ladder, LadderTerms, Thresholds, TierRules
 

@@ -5,7 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from saleor_loyalty.tiers.evaluation import Standing, decide, history_of_days
+from saleor_loyalty.tiers.evaluation import Standing, decide
+from saleor_loyalty.tiers.history import history_of_days
 from saleor_loyalty.tiers.rules import (
     ChangeKind,
     Falling,

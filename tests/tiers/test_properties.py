@@ -5,7 +5,8 @@ from datetime import date, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from saleor_loyalty.tiers.evaluation import Standing, decide, history_of_days
+from saleor_loyalty.tiers.evaluation import Standing, decide
+from saleor_loyalty.tiers.history import history_of_days
 from saleor_loyalty.tiers.rules import (
     ROLLING,
     YEARLY,

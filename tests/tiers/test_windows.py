@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.points.operations import post
-from saleor_loyalty.tiers.evaluation import Standing, decide, history_of_days
+from saleor_loyalty.tiers.evaluation import Standing, decide
+from saleor_loyalty.tiers.history import history_of_days
 from saleor_loyalty.tiers.measuring import histories_of
 from saleor_loyalty.tiers.queries import ladders_of
 from saleor_loyalty.tiers.rules import ROLLING, Keeping, LadderTerms, Window

@@ -16,7 +16,7 @@ from saleor_loyalty.points.postings import Award, Forgive, Take
 from saleor_loyalty.points.queries import balances_of
 from saleor_loyalty.points.rules import Reason, Shortfall
 from saleor_loyalty.programs.calendar import local_date
-from saleor_loyalty.tiers.measuring import members_to_look_at
+from saleor_loyalty.tiers.candidates import members_to_look_at
 from saleor_loyalty.tiers.models import Tier
 from saleor_loyalty.tiers.operations import (
     TierChanges,
