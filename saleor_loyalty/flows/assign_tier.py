@@ -7,9 +7,8 @@ from django.db import transaction
 
 from saleor_loyalty.errors import LoyaltyError
 from saleor_loyalty.flows.adjust_points import MemberNotFound
-from saleor_loyalty.flows.evaluate_tiers import Look, look_at, write_looks
+from saleor_loyalty.flows.evaluate_tiers import Look, lock_owners, look_at, write_looks
 from saleor_loyalty.members.models import Member
-from saleor_loyalty.points.operations import lock_members
 from saleor_loyalty.tiers.evaluation import Standing, decide
 from saleor_loyalty.tiers.operations import TierNotFound
 from saleor_loyalty.tiers.queries import ladders_of
@@ -80,11 +79,9 @@ def _check_reason(reason: str) -> None:
 
 
 def _look(member_id: int, *, now: datetime) -> tuple[Member, Ladder, Look]:
-    member = Member.objects.filter(pk=member_id).select_related("merged_into").first()
+    member = next(iter(lock_owners(member_ids=[member_id]).values()), None)
     if member is None:
         raise MemberNotFound(field="member_id")
-    member = member.merged_into or member
-    lock_members(member_ids={member.pk})
     ladder = ladders_of(program_ids=[member.program_id]).get(member.program_id)
     if ladder is None:
         raise TierNotFound(field="tier")

@@ -73,11 +73,9 @@ def evaluate_tiers(*, member_ids: Collection[int], now: datetime) -> list[TierCh
     members; a repeat changes nothing. Where a programme has no ladder it is one query. A merged
     member is looked at as the one they were merged into.
     """
-    members = _owners(member_ids)
+    with_ladder = Member.objects.filter(pk__in=set(member_ids), program__ladder__isnull=False)
+    members = lock_owners(member_ids=with_ladder.values_list("pk", flat=True))
     ladders = ladders_of(program_ids={member.program_id for member in members.values()})
-    if not ladders:
-        return []
-    lock_members(member_ids={pk for pk, one in members.items() if one.program_id in ladders})
     changes: list[TierChange] = []
     for program_id, ladder in ladders.items():
         mine = [member for member in members.values() if member.program_id == program_id]
@@ -86,10 +84,20 @@ def evaluate_tiers(*, member_ids: Collection[int], now: datetime) -> list[TierCh
     return changes
 
 
-def _owners(member_ids: Collection[int]) -> dict[int, Member]:
-    found = Member.objects.filter(pk__in=set(member_ids)).select_related("merged_into")
-    owners = (member.merged_into or member for member in found)
-    return {owner.pk: owner for owner in owners}
+def lock_owners(*, member_ids: Iterable[int]) -> dict[int, Member]:
+    """Lock members, and return by id whom they are: those that they were merged into.
+
+    They are read under the lock: who waited for a merge finds the other member.
+    """
+    wanted, locked = set(member_ids), set[int]()
+    owners: dict[int, Member] = {}
+    while wanted - locked:
+        lock_members(member_ids=wanted)
+        locked |= wanted
+        found = Member.objects.filter(pk__in=wanted).select_related("merged_into")
+        owners = {owner.pk: owner for one in found for owner in [one.merged_into or one]}
+        wanted = set(owners)
+    return owners
 
 
 def look_at(

@@ -1,0 +1,123 @@
+"""What befalls tiers at the edges: merges at the same moment, odd dates, trouble with one of many."""
+
+from datetime import date
+from threading import Event
+
+import pytest
+from django.db import transaction
+
+from saleor_loyalty.flows.assign_tier import assign_tier
+from saleor_loyalty.flows.evaluate_tiers import evaluate_tiers
+from saleor_loyalty.flows.merge_members import merge_members
+from saleor_loyalty.points.models import Entry
+from saleor_loyalty.points.operations import lock_members
+from saleor_loyalty.tiers.benefits import Benefit, BenefitKind
+from saleor_loyalty.tiers.models import TierChange, TierStanding
+from saleor_loyalty.tiers.operations import (
+    delete_tier,
+)
+from tests.factories import NOW, make_member, make_program, make_user
+from tests.flows.test_settle_orders import Orders
+from tests.threads import in_threads
+from tests.tiers.ladders import make_tier
+from tests.waiting import wait_until_blocked
+
+LAST_DAY = date(9999, 12, 31)
+
+
+@pytest.fixture
+def orders():
+    return Orders()
+
+
+@pytest.fixture
+def program(db):
+    return make_program()
+
+
+def two_members(program):
+    users = [make_user("old@example.com"), make_user("new@example.com")]
+    return [make_member(program, user=user) for user in users]
+
+
+def merge_while(work, *, member, into):
+    """Merge members while another connection does something with one that it read before."""
+    is_locked = Event()
+
+    def one(number):
+        if number:
+            assert is_locked.wait(5)
+            return work()
+        with transaction.atomic():
+            lock_members(member_ids={member.pk, into.pk})
+            is_locked.set()
+            wait_until_blocked()
+            merge_members(member_id=member.pk, into_id=into.pk, actor="", now=NOW)
+        return None
+
+    results = in_threads(2, one)
+    assert not [result for result in results if isinstance(result, Exception)], results
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_look_at_a_member_who_is_merged_meanwhile_is_a_look_at_the_other():
+    program = make_program()
+    welcome = Benefit(key="welcome", kind=BenefitKind.WELCOME_POINTS, points=50)
+    make_tier(program, "Basic", 0, benefits=[welcome])
+    old, new = two_members(program)
+
+    merge_while(lambda: evaluate_tiers(member_ids=[old.pk], now=NOW), member=old, into=new)
+
+    assert list(TierStanding.objects.values_list("member", flat=True)) == [new.pk]
+    assert list(TierChange.objects.values_list("member", flat=True)) == [new.pk]
+    assert list(Entry.objects.values_list("member", "points")) == [(new.pk, 50)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_assigning_a_tier_to_a_member_who_is_merged_meanwhile_reaches_the_other():
+    program = make_program()
+    circle = make_tier(program, "Circle", None)
+    old, new = two_members(program)
+
+    merge_while(
+        lambda: assign_tier(
+            member_id=old.pk, tier_id=circle.pk, reason="Friend", actor="user:1", now=NOW
+        ),
+        member=old,
+        into=new,
+    )
+
+    assert list(TierStanding.objects.values_list("member", "tier")) == [(new.pk, circle.pk)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_waits_for_a_member_decides_by_the_ladder_as_it_is_then():
+    program = make_program()
+    basic = make_tier(program, "Basic", 0)
+    member = make_member(program, user=make_user())
+    is_locked = Event()
+
+    def work(number):
+        if number:
+            assert is_locked.wait(5)
+            return evaluate_tiers(member_ids=[member.pk], now=NOW)
+        with transaction.atomic():
+            lock_members(member_ids={member.pk})
+            is_locked.set()
+            wait_until_blocked()
+            delete_tier(tier_id=basic.pk, move_to_id=None, now=NOW)
+        return None
+
+    assert in_threads(2, work) == [None, []]
+
+    assert not TierStanding.objects.exists()
+
+
+def broken(member, tier):
+    """A standing that no look can get past."""
+    TierStanding.objects.filter(member=member).update(
+        assigned=tier, assigned_on=LAST_DAY, review_at=NOW
+    )
+
+
+WELCOME = Benefit(key="welcome", kind=BenefitKind.WELCOME_POINTS, points=50)
