@@ -4,22 +4,31 @@ from datetime import date
 from threading import Event
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 
 from saleor_loyalty.flows.assign_tier import assign_tier
 from saleor_loyalty.flows.evaluate_tiers import evaluate_tiers
 from saleor_loyalty.flows.merge_members import merge_members
+from saleor_loyalty.flows.review_tiers import (
+    apply_changed_ladders,
+    review_all_tiers,
+    review_due_tiers,
+)
 from saleor_loyalty.points.models import Entry
 from saleor_loyalty.points.operations import lock_members
 from saleor_loyalty.tiers.benefits import Benefit, BenefitKind
-from saleor_loyalty.tiers.models import TierChange, TierStanding
+from saleor_loyalty.tiers.models import TierChange, TierLadder, TierStanding
 from saleor_loyalty.tiers.operations import (
+    TierChanges,
     delete_tier,
+    update_tier,
 )
+from saleor_loyalty.tiers.rules import Demotion, Thresholds
 from tests.factories import NOW, make_member, make_program, make_user
-from tests.flows.test_settle_orders import Orders
+from tests.flows.test_settle_orders import Orders, settle
+from tests.flows.test_tiers import big, tier_of
 from tests.threads import in_threads
-from tests.tiers.ladders import make_tier
+from tests.tiers.ladders import make_ladder, make_tier
 from tests.waiting import wait_until_blocked
 
 LAST_DAY = date(9999, 12, 31)
@@ -120,4 +129,63 @@ def broken(member, tier):
     )
 
 
+def test_a_member_whose_look_fails_holds_up_no_other(program, caplog):
+    basic, _ = make_tier(program, "Basic", 0), make_tier(program, "Silver", 1000)
+    members = [make_member(program, user=make_user(f"{number}@x.example")) for number in range(3)]
+    evaluate_tiers(member_ids=[member.pk for member in members], now=NOW)
+    TierStanding.objects.update(review_at=NOW)
+    broken(members[1], basic)
+
+    review_due_tiers(now=NOW)
+
+    due = TierStanding.objects.exclude(review_at=None).values_list("member", flat=True)
+    assert list(due) == [members[1].pk]
+    assert "could not be looked at" in caplog.text
+
+
+def test_what_staff_end_at_once_ends_for_a_member_whose_look_failed_too(program, orders):
+    silver, _ = make_ladder(program)
+    ada, ben = make_user("ada@x.example"), make_user("ben@x.example")
+    settle(orders, big("a", user_id=ada.pk), big("b", user_id=ben.pk))
+    apply_changed_ladders(now=NOW)
+    standing = TierStanding.objects.get(member__user=ada)
+    broken(standing.member, silver)
+    changes = TierChanges(thresholds=Thresholds(points=3000))
+    update_tier(tier_id=silver.pk, changes=changes, demotion=Demotion.AT_ONCE, now=NOW)
+
+    apply_changed_ladders(now=NOW)
+
+    assert (tier_of(ada), tier_of(ben)) == ("Silver", None)
+    TierStanding.objects.filter(pk=standing.pk).update(assigned=None, assigned_on=None)
+    review_all_tiers(now=NOW)
+    assert tier_of(ada) is None
+
+
 WELCOME = Benefit(key="welcome", kind=BenefitKind.WELCOME_POINTS, points=50)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_ladder_is_not_applied_while_another_holds_a_member():
+    program = make_program()
+    make_tier(program, "Basic", 0)
+    member = make_member(program, user=make_user())
+    is_locked, is_done = Event(), Event()
+
+    def work(number):
+        if number:
+            with transaction.atomic():
+                lock_members(member_ids={member.pk})
+                is_locked.set()
+                assert is_done.wait(5)
+            return None
+        assert is_locked.wait(5)
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '50ms'")
+        apply_changed_ladders(now=NOW)
+        is_done.set()
+        return TierLadder.objects.get().applied_version
+
+    assert in_threads(2, work) == [0, None]
+
+    assert apply_changed_ladders(now=NOW) == 1
+    assert TierLadder.objects.get().applied_version == TierLadder.objects.get().version
