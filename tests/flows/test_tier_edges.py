@@ -1,6 +1,7 @@
 """What befalls tiers at the edges: merges at the same moment, odd dates, trouble with one of many."""
 
 from datetime import date
+from decimal import Decimal
 from threading import Event
 
 import pytest
@@ -16,15 +17,17 @@ from saleor_loyalty.flows.review_tiers import (
 )
 from saleor_loyalty.points.models import Entry
 from saleor_loyalty.points.operations import lock_members
+from saleor_loyalty.programs.operations import ProgramChanges, update_program
 from saleor_loyalty.tiers.benefits import Benefit, BenefitKind
-from saleor_loyalty.tiers.models import TierChange, TierLadder, TierStanding
+from saleor_loyalty.tiers.models import Tier, TierChange, TierLadder, TierStanding
 from saleor_loyalty.tiers.operations import (
     TierChanges,
+    TierInvalid,
     delete_tier,
     update_tier,
 )
-from saleor_loyalty.tiers.rules import Demotion, Thresholds
-from tests.factories import NOW, make_member, make_program, make_user
+from saleor_loyalty.tiers.rules import Demotion, Metric, Thresholds
+from tests.factories import NOW, make_member, make_program, make_user, rate
 from tests.flows.test_settle_orders import Orders, settle
 from tests.flows.test_tiers import big, tier_of
 from tests.threads import in_threads
@@ -120,6 +123,32 @@ def test_who_waits_for_a_member_decides_by_the_ladder_as_it_is_then():
     assert in_threads(2, work) == [None, []]
 
     assert not TierStanding.objects.exists()
+
+
+def test_a_new_currency_can_be_given_to_one_tier_after_the_other(program):
+    silver, gold = make_ladder(program, metric=Metric.AMOUNT)
+    rates = [rate("USD"), rate("EUR"), rate("PLN")]
+    update_program(program_id=program.pk, changes=ProgramChanges(rates=rates), now=NOW)
+
+    for tier, amount in ((silver, 400), (gold, 2000)):
+        amounts = {"USD": Decimal(amount) / 4, "EUR": Decimal(amount) / 4, "PLN": Decimal(amount)}
+        update_tier(
+            tier_id=tier.pk, changes=TierChanges(thresholds=Thresholds(amounts=amounts)), now=NOW
+        )
+
+    needed = [tier.thresholds["amounts"]["PLN"] for tier in Tier.objects.all()]
+    assert needed == ["400", "2000"]
+
+
+def test_a_tier_that_is_given_thresholds_must_have_them_in_all_currencies(program):
+    silver, _ = make_ladder(program, metric=Metric.AMOUNT)
+    changes = TierChanges(thresholds=Thresholds(amounts={"USD": Decimal(100)}))
+
+    with pytest.raises(TierInvalid) as refused:
+        update_tier(tier_id=silver.pk, changes=changes, now=NOW)
+
+    assert refused.value.data["problem"] == "of Silver is missing for EUR"
+    assert Tier.objects.get(pk=silver.pk).thresholds == silver.thresholds
 
 
 def broken(member, tier):
