@@ -15,6 +15,7 @@ from saleor_loyalty.tiers.queries import ladders_of
 from saleor_loyalty.tiers.rules import ChangeKind, Ladder
 
 MAX_REASON_LENGTH = 1000
+MAX_YEARS = 100
 
 
 class AssignmentInvalid(LoyaltyError):
@@ -41,7 +42,7 @@ def assign_tier(
 
     Raises:
         MemberNotFound, TierNotFound: also a tier of another programme.
-        AssignmentInvalid: no reason, or a day that is over.
+        AssignmentInvalid: no reason, or a day that is over or too far.
 
     """
     _check_reason(reason)
@@ -50,6 +51,9 @@ def assign_tier(
         raise TierNotFound(field="tier")
     if until_on is not None and until_on < look.today:
         raise AssignmentInvalid(field="until", problem="must not be over")
+    if until_on is not None and until_on.year > look.today.year + MAX_YEARS:
+        problem = f"must be in the next {MAX_YEARS} years, or empty: then it has no end"
+        raise AssignmentInvalid(field="until", problem=problem)
     assigned = replace(look.before, assigned_id=tier_id, assigned_on=until_on, is_pinned=is_pinned)
     _write(look, assigned, ladder, kind=ChangeKind.ASSIGNED, reason=reason, actor=actor, now=now)
     return member

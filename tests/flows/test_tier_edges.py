@@ -7,7 +7,7 @@ from threading import Event
 import pytest
 from django.db import connection, transaction
 
-from saleor_loyalty.flows.assign_tier import assign_tier
+from saleor_loyalty.flows.assign_tier import AssignmentInvalid, assign_tier
 from saleor_loyalty.flows.evaluate_tiers import evaluate_tiers
 from saleor_loyalty.flows.merge_members import merge_members
 from saleor_loyalty.flows.review_tiers import (
@@ -149,6 +149,23 @@ def test_a_tier_that_is_given_thresholds_must_have_them_in_all_currencies(progra
 
     assert refused.value.data["problem"] == "of Silver is missing for EUR"
     assert Tier.objects.get(pk=silver.pk).thresholds == silver.thresholds
+
+
+def test_a_tier_cannot_be_assigned_until_a_day_that_calendars_end_with(program):
+    circle = make_tier(program, "Circle", None)
+    member = make_member(program, user=make_user())
+
+    with pytest.raises(AssignmentInvalid):
+        assign_tier(
+            member_id=member.pk,
+            tier_id=circle.pk,
+            reason="Friend",
+            actor="user:1",
+            until_on=LAST_DAY,
+            now=NOW,
+        )
+
+    assert not TierStanding.objects.exists()
 
 
 def broken(member, tier):
