@@ -1,7 +1,7 @@
 """Looking at members: where they stand on the ladder now, and what follows from a change."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -66,12 +66,19 @@ class Look:
 
 
 @transaction.atomic
-def evaluate_tiers(*, member_ids: Collection[int], now: datetime) -> list[TierChange]:
+def evaluate_tiers(
+    *,
+    member_ids: Collection[int],
+    now: datetime,
+    because: ChangeKind | None = None,
+    actor: str = "",
+) -> list[TierChange]:
     """Put members into the tiers that are theirs by now, and return what changed.
 
     Call it after everything that counts was written, in the same transaction. It locks the
     members; a repeat changes nothing. Where a programme has no ladder it is one query. A merged
-    member is looked at as the one they were merged into.
+    member is looked at as the one they were merged into. `because`: what to call another tier, if
+    not by what the ladder did, and `actor`: who did it.
     """
     with_ladder = Member.objects.filter(pk__in=set(member_ids), program__ladder__isnull=False)
     members = lock_owners(member_ids=with_ladder.values_list("pk", flat=True))
@@ -80,8 +87,15 @@ def evaluate_tiers(*, member_ids: Collection[int], now: datetime) -> list[TierCh
     for program_id, ladder in ladders.items():
         mine = [member for member in members.values() if member.program_id == program_id]
         looks = look_at(members=mine, ladder=ladder, now=now)
-        changes += write_looks([look for look in looks if look.is_news], ladder=ladder, now=now)
+        news = [_called(look, because) for look in looks if look.is_news]
+        changes += write_looks(news, ladder=ladder, now=now, actor=actor)
     return changes
+
+
+def _called(look: Look, kind: ChangeKind | None) -> Look:
+    if kind is None or look.before_id == look.decision.tier_id:
+        return look
+    return replace(look, decision=replace(look.decision, kind=kind))
 
 
 def lock_owners(*, member_ids: Iterable[int]) -> dict[int, Member]:

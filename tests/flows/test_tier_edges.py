@@ -1,6 +1,6 @@
 """What befalls tiers at the edges: merges at the same moment, odd dates, trouble with one of many."""
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from threading import Event
 
@@ -26,10 +26,11 @@ from saleor_loyalty.tiers.operations import (
     delete_tier,
     update_tier,
 )
+from saleor_loyalty.tiers.queries import changes_of
 from saleor_loyalty.tiers.rules import Demotion, Metric, Thresholds
 from tests.factories import NOW, make_member, make_program, make_user, rate
 from tests.flows.test_settle_orders import Orders, settle
-from tests.flows.test_tiers import big, tier_of
+from tests.flows.test_tiers import big, story, tier_of
 from tests.threads import in_threads
 from tests.tiers.ladders import make_ladder, make_tier
 from tests.waiting import wait_until_blocked
@@ -205,6 +206,55 @@ def test_what_staff_end_at_once_ends_for_a_member_whose_look_failed_too(program,
     TierStanding.objects.filter(pk=standing.pk).update(assigned=None, assigned_on=None)
     review_all_tiers(now=NOW)
     assert tier_of(ada) is None
+
+
+def test_what_a_merged_member_was_promised_holds_for_the_other(program, orders):
+    silver, _ = make_ladder(program)
+    ada, ben = make_user("ada@x.example"), make_user("ben@x.example")
+    settle(orders, big(user_id=ada.pk))
+    into = make_member(program, user=ben)
+    changes = TierChanges(thresholds=Thresholds(points=3000))
+    update_tier(tier_id=silver.pk, changes=changes, now=NOW)
+    apply_changed_ladders(now=NOW)
+    standing = TierStanding.objects.get()
+
+    merge_members(member_id=standing.member_id, into_id=into.pk, actor="user:1", now=NOW)
+
+    after = TierStanding.objects.get()
+    assert (after.member_id, after.tier, after.kept_on) == (into.pk, silver, date(2027, 12, 31))
+    assert [one[0] for one in story()] == ["rose", "merged"]
+
+
+def test_the_history_of_a_tier_shows_what_a_merged_member_lived(program, orders):
+    make_ladder(program)
+    ada, ben = make_user("ada@x.example"), make_user("ben@x.example")
+    settle(orders, big(user_id=ada.pk))
+    old = TierStanding.objects.get().member
+    into = make_member(program, user=ben)
+
+    merge_members(member_id=old.pk, into_id=into.pk, actor="user:1", now=NOW)
+
+    shown = [(one.member_id, one.kind) for one in changes_of(member_id=into.pk)]
+    assert shown == [(into.pk, "merged"), (old.pk, "rose")]
+
+
+def test_an_order_placed_before_a_merge_earns_by_the_tier_of_its_own_account(program, orders):
+    double = Benefit(key="double", kind=BenefitKind.EARN_MULTIPLIER, factor=Decimal(2))
+    make_tier(program, "Silver", 1000, benefits=[double])
+    ada, ben = make_user("ada@x.example"), make_user("ben@x.example")
+    settle(orders, big(user_id=ada.pk))
+    old = TierStanding.objects.get().member
+    into = make_member(program, user=ben)
+    later = NOW + timedelta(hours=2)
+    merge_members(member_id=old.pk, into_id=into.pk, actor="user:1", now=later)
+
+    settle(
+        orders,
+        big("placed-before", user_id=ada.pk, placed_at=NOW + timedelta(hours=1)),
+        now=later + timedelta(hours=1),
+    )
+
+    assert Entry.objects.get(order_id="placed-before").points == 2000
 
 
 WELCOME = Benefit(key="welcome", kind=BenefitKind.WELCOME_POINTS, points=50)
