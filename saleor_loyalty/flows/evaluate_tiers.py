@@ -179,8 +179,16 @@ def write_looks(
         for look in told
         if look.decision.tier_id is not None and look.decision.tier_id != look.before_id
     }
-    grant_benefits(reached=reached, time_zone=ladder.time_zone, now=now)
+    risen = {look.member.pk for look in told if _has_risen(look, ladder=ladder)}
+    grant_benefits(reached=reached, risen=risen, time_zone=ladder.time_zone, now=now)
     return changes
+
+
+def _has_risen(look: Look, *, ladder: Ladder) -> bool:
+    """Tell whether a look leads higher; out of a tier that was deleted it does not."""
+    is_deleted = look.before_id is not None and look.before_id not in ladder.by_id
+    before, after = ladder.tier(look.before_id), ladder.tier(look.decision.tier_id)
+    return not is_deleted and ladder.rank(after) > ladder.rank(before)
 
 
 def _row(look: Look, *, ladder: Ladder, now: datetime) -> TierStanding:

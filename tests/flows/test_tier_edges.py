@@ -1,5 +1,6 @@
 """What befalls tiers at the edges: merges at the same moment, odd dates, trouble with one of many."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from threading import Event
@@ -7,7 +8,7 @@ from threading import Event
 import pytest
 from django.db import connection, transaction
 
-from saleor_loyalty.flows.assign_tier import AssignmentInvalid, assign_tier
+from saleor_loyalty.flows.assign_tier import AssignmentInvalid, assign_tier, end_assignment
 from saleor_loyalty.flows.evaluate_tiers import evaluate_tiers
 from saleor_loyalty.flows.merge_members import merge_members
 from saleor_loyalty.flows.review_tiers import (
@@ -258,6 +259,38 @@ def test_an_order_placed_before_a_merge_earns_by_the_tier_of_its_own_account(pro
 
 
 WELCOME = Benefit(key="welcome", kind=BenefitKind.WELCOME_POINTS, points=50)
+
+
+@pytest.mark.parametrize("key", ["welcome", "hello"])
+def test_a_welcome_by_another_key_is_no_second_welcome(program, orders, key):
+    basic = make_tier(program, "Basic", 0)
+    silver = make_tier(program, "Silver", 1000, benefits=[WELCOME])
+    ada = make_user()
+    settle(orders, big(user_id=ada.pk))
+    member = TierStanding.objects.get().member
+    changes = TierChanges(benefits=[replace(WELCOME, key=key, points=70)])
+    update_tier(tier_id=silver.pk, changes=changes, now=NOW)
+    common = {"member_id": member.pk, "reason": "A test", "actor": "user:1", "now": NOW}
+    assign_tier(**common, tier_id=basic.pk, is_pinned=True)
+
+    end_assignment(**common)
+
+    assert [one[2] for one in story()] == ["Silver", "Basic", "Silver"]
+    welcomes = Entry.objects.filter(reason="tier_reached")
+    assert list(welcomes.values_list("points", flat=True)) == [50]
+
+
+def test_nobody_is_welcomed_into_a_tier_that_they_fell_to(program, orders):
+    make_tier(program, "Silver", 1000, benefits=[WELCOME])
+    gold = make_tier(program, "Gold", 2000)
+    ada = make_user()
+    settle(orders, big(user_id=ada.pk, amount="250"))
+    delete_tier(tier_id=gold.pk, move_to_id=None, now=NOW)
+
+    apply_changed_ladders(now=NOW)
+
+    assert [one[2] for one in story()] == ["Gold", "Silver"]
+    assert not Entry.objects.filter(reason="tier_reached").exists()
 
 
 @pytest.mark.django_db(transaction=True)
