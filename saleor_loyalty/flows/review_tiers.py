@@ -2,7 +2,7 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import batched
@@ -39,12 +39,8 @@ def review_all_tiers(*, now: datetime) -> int:
     settling did is found done, so that it changes next to nothing; anything else that it finds
     was missed, and is logged.
     """
-    return sum(
-        _review(program_id, now=now)
-        for program_id in TierLadder.objects.filter(program__is_active=True).values_list(
-            "program", flat=True
-        )
-    )
+    ladders = TierLadder.objects.filter(program__is_active=True)
+    return _review_each(ladders.values_list("program", flat=True), now=now)
 
 
 def apply_changed_ladders(*, now: datetime) -> int:
@@ -52,7 +48,18 @@ def apply_changed_ladders(*, now: datetime) -> int:
     changed = TierLadder.objects.filter(
         program__is_active=True, applied_version__lt=F("version")
     ).values_list("program", flat=True)
-    return sum(_review(program_id, now=now) for program_id in changed)
+    return _review_each(changed, now=now)
+
+
+def _review_each(program_ids: Iterable[int], *, now: datetime) -> int:
+    """Look at ladders one after the other; whatever is wrong with one must not stop the others."""
+    changes = 0
+    for program_id in program_ids:
+        try:
+            changes += _review(program_id, now=now)
+        except Exception:
+            logger.exception("The ladder of loyalty programme %s failed", program_id)
+    return changes
 
 
 def _review(program_id: int, *, now: datetime) -> int:

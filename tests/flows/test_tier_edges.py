@@ -318,3 +318,17 @@ def test_a_ladder_is_not_applied_while_another_holds_a_member():
 
     assert apply_changed_ladders(now=NOW) == 1
     assert TierLadder.objects.get().applied_version == TierLadder.objects.get().version
+
+
+def test_a_ladder_that_cannot_be_read_stops_no_other(program, caplog):
+    make_tier(program, "Basic", 0)
+    TierLadder.objects.update(terms={"metric": "nonsense"})
+    other = make_program(channel_ids=[8])
+    basic = make_tier(other, "Basic", 0)
+    member = make_member(other, user=make_user())
+
+    assert apply_changed_ladders(now=NOW) == 1
+    assert review_all_tiers(now=NOW) == 0
+
+    assert list(TierStanding.objects.values_list("member", "tier")) == [(member.pk, basic.pk)]
+    assert f"The ladder of loyalty programme {program.pk} failed" in caplog.text
