@@ -13,7 +13,7 @@ from django.db.models import Max
 from saleor_loyalty.errors import LoyaltyError
 from saleor_loyalty.programs.models import EarningRate, Program
 from saleor_loyalty.programs.operations import ProgramNotFound
-from saleor_loyalty.tiers.benefits import Benefit, check_benefits, factor_of
+from saleor_loyalty.tiers.benefits import Benefit, check_benefits, check_words, factor_of
 from saleor_loyalty.tiers.checks import check_ladder, check_terms, check_texts
 from saleor_loyalty.tiers.models import Tier, TierFactor, TierLadder, TierStanding, TierTranslation
 from saleor_loyalty.tiers.queries import tier_rules, tiers_of
@@ -310,6 +310,8 @@ def _set_translations(tier: Tier, translations: Sequence[TierTexts]) -> None:
             raise TierInvalid(
                 field="translations", problem=f"name the benefit {unknown[0]!r}, which is not there"
             )
+        for key, words in texts.benefits.items():
+            check_words(words, key=key)
         rows = TierTranslation.objects.filter(tier=tier, language_code=texts.language_code)
         if not (texts.name or texts.description or texts.benefits):
             rows.delete()

@@ -24,6 +24,7 @@ from saleor_loyalty.tiers.models import Tier, TierChange, TierLadder, TierStandi
 from saleor_loyalty.tiers.operations import (
     TierChanges,
     TierInvalid,
+    TierTexts,
     delete_tier,
     update_tier,
 )
@@ -332,3 +333,24 @@ def test_a_ladder_that_cannot_be_read_stops_no_other(program, caplog):
 
     assert list(TierStanding.objects.values_list("member", "tier")) == [(member.pk, basic.pk)]
     assert f"The ladder of loyalty programme {program.pk} failed" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"benefits": [Benefit(key="vip", kind=BenefitKind.PERK, name="A", url="tel:" + "1" * 600)]},
+        {
+            "translations": [
+                TierTexts(language_code="de", benefits={"welcome": {"text": "x" * 2001}})
+            ]
+        },
+    ],
+)
+def test_texts_of_benefits_have_an_end(program, changes):
+    tier = make_tier(program, "Basic", 0, benefits=[WELCOME])
+
+    with pytest.raises(TierInvalid):
+        update_tier(tier_id=tier.pk, changes=TierChanges(**changes), now=NOW)
+
+    assert Tier.objects.get().benefits == tier.benefits
+    assert not tier.translations.exists()
