@@ -7,15 +7,15 @@ from django.db import transaction
 
 from saleor_loyalty.errors import LoyaltyError
 from saleor_loyalty.flows.adjust_points import MemberNotFound
-from saleor_loyalty.flows.evaluate_tiers import Look, look_at, write_looks
+from saleor_loyalty.flows.evaluate_tiers import Look, lock_owners, look_at, write_looks
 from saleor_loyalty.members.models import Member
-from saleor_loyalty.points.operations import lock_members
 from saleor_loyalty.tiers.evaluation import Standing, decide
 from saleor_loyalty.tiers.operations import TierNotFound
 from saleor_loyalty.tiers.queries import ladders_of
 from saleor_loyalty.tiers.rules import ChangeKind, Ladder
 
 MAX_REASON_LENGTH = 1000
+MAX_YEARS = 100
 
 
 class AssignmentInvalid(LoyaltyError):
@@ -42,7 +42,7 @@ def assign_tier(
 
     Raises:
         MemberNotFound, TierNotFound: also a tier of another programme.
-        AssignmentInvalid: no reason, or a day that is over.
+        AssignmentInvalid: no reason, or a day that is over or too far.
 
     """
     _check_reason(reason)
@@ -51,6 +51,9 @@ def assign_tier(
         raise TierNotFound(field="tier")
     if until_on is not None and until_on < look.today:
         raise AssignmentInvalid(field="until", problem="must not be over")
+    if until_on is not None and until_on.year > look.today.year + MAX_YEARS:
+        problem = f"must be in the next {MAX_YEARS} years, or empty: then it has no end"
+        raise AssignmentInvalid(field="until", problem=problem)
     assigned = replace(look.before, assigned_id=tier_id, assigned_on=until_on, is_pinned=is_pinned)
     _write(look, assigned, ladder, kind=ChangeKind.ASSIGNED, reason=reason, actor=actor, now=now)
     return member
@@ -80,11 +83,9 @@ def _check_reason(reason: str) -> None:
 
 
 def _look(member_id: int, *, now: datetime) -> tuple[Member, Ladder, Look]:
-    member = Member.objects.filter(pk=member_id).select_related("merged_into").first()
+    member = next(iter(lock_owners(member_ids=[member_id]).values()), None)
     if member is None:
         raise MemberNotFound(field="member_id")
-    member = member.merged_into or member
-    lock_members(member_ids={member.pk})
     ladder = ladders_of(program_ids=[member.program_id]).get(member.program_id)
     if ladder is None:
         raise TierNotFound(field="tier")

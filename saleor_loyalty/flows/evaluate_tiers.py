@@ -1,7 +1,7 @@
 """Looking at members: where they stand on the ladder now, and what follows from a change."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -62,30 +62,52 @@ class Look:
 
 
 @transaction.atomic
-def evaluate_tiers(*, member_ids: Collection[int], now: datetime) -> list[TierChange]:
+def evaluate_tiers(
+    *,
+    member_ids: Collection[int],
+    now: datetime,
+    because: ChangeKind | None = None,
+    actor: str = "",
+) -> list[TierChange]:
     """Put members into the tiers that are theirs by now, and return what changed.
 
     Call it after everything that counts was written, in the same transaction. It locks the
     members; a repeat changes nothing. Where a programme has no ladder it is one query. A merged
-    member is looked at as the one they were merged into.
+    member is looked at as the one they were merged into. `because`: what to call another tier, if
+    not by what the ladder did, and `actor`: who did it.
     """
-    members = _owners(member_ids)
+    with_ladder = Member.objects.filter(pk__in=set(member_ids), program__ladder__isnull=False)
+    members = lock_owners(member_ids=with_ladder.values_list("pk", flat=True))
     ladders = ladders_of(program_ids={member.program_id for member in members.values()})
-    if not ladders:
-        return []
-    lock_members(member_ids={pk for pk, one in members.items() if one.program_id in ladders})
     changes: list[TierChange] = []
     for program_id, ladder in ladders.items():
         mine = [member for member in members.values() if member.program_id == program_id]
         looks = look_at(members=mine, ladder=ladder, now=now)
-        changes += write_looks([look for look in looks if look.is_news], ladder=ladder, now=now)
+        news = [_called(look, because) for look in looks if look.is_news]
+        changes += write_looks(news, ladder=ladder, now=now, actor=actor)
     return changes
 
 
-def _owners(member_ids: Collection[int]) -> dict[int, Member]:
-    found = Member.objects.filter(pk__in=set(member_ids)).select_related("merged_into")
-    owners = (member.merged_into or member for member in found)
-    return {owner.pk: owner for owner in owners}
+def _called(look: Look, kind: ChangeKind | None) -> Look:
+    if kind is None or look.before_id == look.decision.tier_id:
+        return look
+    return replace(look, decision=replace(look.decision, kind=kind))
+
+
+def lock_owners(*, member_ids: Iterable[int]) -> dict[int, Member]:
+    """Lock members, and return by id whom they are: those that they were merged into.
+
+    They are read under the lock: who waited for a merge finds the other member.
+    """
+    wanted, locked = set(member_ids), set[int]()
+    owners: dict[int, Member] = {}
+    while wanted - locked:
+        lock_members(member_ids=wanted)
+        locked |= wanted
+        found = Member.objects.filter(pk__in=wanted).select_related("merged_into")
+        owners = {owner.pk: owner for one in found for owner in [one.merged_into or one]}
+        wanted = set(owners)
+    return owners
 
 
 def look_at(
@@ -153,8 +175,16 @@ def write_looks(
         for look in told
         if look.decision.tier_id is not None and look.decision.tier_id != look.before_id
     }
-    grant_benefits(reached=reached, time_zone=ladder.time_zone, now=now)
+    risen = {look.member.pk for look in told if _has_risen(look, ladder=ladder)}
+    grant_benefits(reached=reached, risen=risen, time_zone=ladder.time_zone, now=now)
     return changes
+
+
+def _has_risen(look: Look, *, ladder: Ladder) -> bool:
+    """Tell whether a look leads higher; out of a tier that was deleted it does not."""
+    is_deleted = look.before_id is not None and look.before_id not in ladder.by_id
+    before, after = ladder.tier(look.before_id), ladder.tier(look.decision.tier_id)
+    return not is_deleted and ladder.rank(after) > ladder.rank(before)
 
 
 def _row(look: Look, *, ladder: Ladder, now: datetime) -> TierStanding:

@@ -1,7 +1,7 @@
 """Giving members what their tier brings: points at once, vouchers once a period."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -35,28 +35,40 @@ IssueCodes = Callable[[Sequence[BenefitGrant]], Mapping[int, str]]
 
 
 @transaction.atomic
-def grant_benefits(*, reached: Mapping[Member, int], time_zone: str, now: datetime) -> None:
+def grant_benefits(
+    *, reached: Mapping[Member, int], risen: Collection[int], time_zone: str, now: datetime
+) -> None:
     """Give members what the tier brings that they came into: each benefit once, or once a period.
 
-    Welcome points are posted now, once ever for a member and tier; vouchers get their codes
-    when they are issued. The caller holds the members' locks; a repeat gives nothing.
+    Welcome points are posted now, once ever for a member and tier, whatever the benefit's key;
+    only to members (by id) who have `risen`: nobody is welcomed into a tier that they fell to.
+    Vouchers get their codes when they are issued. The caller holds the members' locks; a repeat
+    gives nothing.
     """
     tiers = Tier.objects.in_bulk(set(reached.values()))
     wanted = [
         _grant(member, tiers[tier_id], benefit, number, time_zone=time_zone, now=now)
         for member, tier_id in reached.items()
         for benefit in benefits_of(tiers[tier_id])
-        if benefit.kind in VOUCHERS or benefit.kind is BenefitKind.WELCOME_POINTS
+        if benefit.kind in VOUCHERS
+        or (benefit.kind is BenefitKind.WELCOME_POINTS and member.pk in risen)
         for number in range(1, (benefit.uses or 1) + 1)
     ]
     if not wanted:
         return
-    before = set(
+    before = list(
         BenefitGrant.objects.filter(
             member__in=[member.pk for member in reached], tier__in=tiers
-        ).values_list("member", "tier", "benefit_key", "period_start", "number")
+        ).values_list("member", "tier", "benefit_key", "period_start", "number", "benefit__kind")
     )
-    new = [one for one in wanted if identity_of(one) not in before]
+    had = {row[:-1] for row in before}
+    welcomed = {row[:2] for row in before if row[-1] == BenefitKind.WELCOME_POINTS.value}
+    new = [
+        one
+        for one in wanted
+        if identity_of(one) not in had
+        and (one.issued_at is None or (one.member_id, one.tier_id) not in welcomed)
+    ]
     BenefitGrant.objects.bulk_create(new, batch_size=5000)
     _welcome([one for one in new if one.issued_at is not None], now=now)
 

@@ -1,6 +1,6 @@
 """Merging two members of one person into one."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.db import transaction
@@ -20,6 +20,12 @@ from saleor_loyalty.points.postings import Award, Posting
 from saleor_loyalty.points.rules import Bucket, LotTerms, Reason
 from saleor_loyalty.points.transfers import MoveDebt, MoveExpired, MoveOut
 from saleor_loyalty.tiers.models import BenefitGrant, TierStanding
+from saleor_loyalty.tiers.queries import ladders_of
+from saleor_loyalty.tiers.rules import ChangeKind
+
+# What a tier that was earned is kept by, and what staff assigned.
+PROMISE = ("earned_id", "kept_on", "needed", "qualified_from", "version", "grace_on", "is_warned")
+ASSIGNMENT = ("assigned_id", "assigned_on", "is_pinned")
 
 
 class MergeImpossible(LoyaltyError):
@@ -57,7 +63,7 @@ def merge_members(*, member_id: int, into_id: int, actor: str, now: datetime) ->
     _take_over(member, into)
     move_points(member, into, actor=actor, now=now)
     _take_over_tier(member, into)
-    evaluate_tiers(member_ids=[into.pk], now=now)
+    evaluate_tiers(member_ids=[into.pk], now=now, because=ChangeKind.MERGED, actor=actor)
     return into
 
 
@@ -86,29 +92,42 @@ def _take_over(member: Member, into: Member) -> None:
 
 
 def _take_over_tier(member: Member, into: Member) -> None:
-    """Let the other member have what staff assigned, and the benefits that were given already.
+    """Let the other member have what was promised and assigned, and the benefits given already.
 
-    What was earned counts for them anyway; tiers that were left from before are gone.
+    What was earned counts for them anyway.
     """
     TierStanding.objects.filter(member=into).update(is_published=False)
     standing = TierStanding.objects.filter(member=member).first()
     if standing is None:
         return
-    if standing.assigned_id is not None:
+    if standing.assigned_id is not None or standing.earned_id is not None:
         target, _ = TierStanding.objects.get_or_create(
             member=into, defaults={"program_id": into.program_id, "since": into.joined_at}
         )
+        names = [*PROMISE] if _promises_more(standing, target) else []
         if target.assigned_id is None:
-            target.assigned_id = standing.assigned_id
-            target.assigned_on = standing.assigned_on
-            target.is_pinned = standing.is_pinned
-            target.save(update_fields=["assigned", "assigned_on", "is_pinned"])
+            names += ASSIGNMENT
+        for name in names:
+            setattr(target, name, getattr(standing, name))
+        target.save()
     standing.delete()
     had = {identity_of(grant)[1:] for grant in BenefitGrant.objects.filter(member=into)}
     for grant in BenefitGrant.objects.filter(member=member):
         if identity_of(grant)[1:] not in had:
             grant.member = into
             grant.save(update_fields=["member"])
+
+
+def _promises_more(standing: TierStanding, target: TierStanding) -> bool:
+    """Tell whether a standing's earned tier is the higher one, or the same for longer."""
+    ladder = ladders_of(program_ids=[target.program_id]).get(target.program_id)
+    if ladder is None:
+        return False
+    mine, other = (
+        (ladder.rank(ladder.tier(one.earned_id)), one.grace_on or one.kept_on or date.max)
+        for one in (standing, target)
+    )
+    return mine > other
 
 
 def _take_over_orders(member: Member, into: Member) -> None:

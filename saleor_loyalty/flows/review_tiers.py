@@ -2,12 +2,12 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import batched
 
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.db.models import Count, F
 
 from saleor_loyalty.flows.evaluate_tiers import evaluate_tiers, look_at
@@ -29,7 +29,7 @@ def review_due_tiers(*, now: datetime) -> int:
     """Look at the members whose time has come: a warning, an end, grace; return the changes."""
     due = TierStanding.objects.filter(review_at__lte=now, program__is_active=True)
     ids = list(due.order_by("member").values_list("member", flat=True))
-    return _evaluate(ids, now=now)
+    return _evaluate(ids, now=now).changes
 
 
 def review_all_tiers(*, now: datetime) -> int:
@@ -39,12 +39,8 @@ def review_all_tiers(*, now: datetime) -> int:
     settling did is found done, so that it changes next to nothing; anything else that it finds
     was missed, and is logged.
     """
-    return sum(
-        _review(program_id, now=now)
-        for program_id in TierLadder.objects.filter(program__is_active=True).values_list(
-            "program", flat=True
-        )
-    )
+    ladders = TierLadder.objects.filter(program__is_active=True)
+    return _review_each(ladders.values_list("program", flat=True), now=now)
 
 
 def apply_changed_ladders(*, now: datetime) -> int:
@@ -52,38 +48,73 @@ def apply_changed_ladders(*, now: datetime) -> int:
     changed = TierLadder.objects.filter(
         program__is_active=True, applied_version__lt=F("version")
     ).values_list("program", flat=True)
-    return sum(_review(program_id, now=now) for program_id in changed)
+    return _review_each(changed, now=now)
+
+
+def _review_each(program_ids: Iterable[int], *, now: datetime) -> int:
+    """Look at ladders one after the other; whatever is wrong with one must not stop the others."""
+    changes = 0
+    for program_id in program_ids:
+        try:
+            changes += _review(program_id, now=now)
+        except Exception:
+            logger.exception("The ladder of loyalty programme %s failed", program_id)
+    return changes
 
 
 def _review(program_id: int, *, now: datetime) -> int:
     ladder = ladders_of(program_ids=[program_id])[program_id]
     today = local_date(now, time_zone=ladder.time_zone)
     found = list(members_to_look_at(ladder=ladder, today=today, now=now))
-    changes = _evaluate(found, now=now)
-    _note_version(ladder)
-    mark_applied(program_id=program_id, version=ladder.version)
-    if changes:
-        logger.info("Loyalty programme %s: %s changes of tiers", program_id, changes)
-    return changes
+    result = _evaluate(found, now=now)
+    if not result.is_cut:  # else the next minute looks at all of them again
+        _note_version(ladder, but=result.failed)
+        mark_applied(program_id=program_id, version=ladder.version)
+    if result.changes:
+        logger.info("Loyalty programme %s: %s changes of tiers", program_id, result.changes)
+    return result.changes
 
 
-def _evaluate(member_ids: Sequence[int], *, now: datetime) -> int:
+@dataclass
+class _Result:
+    """The number of changes, the members who failed, and whether the database was in trouble."""
+
+    changes: int = 0
+    failed: list[int] = field(default_factory=list)
+    is_cut: bool = False
+
+
+def _evaluate(member_ids: Sequence[int], *, now: datetime) -> _Result:
     """Look at members, some at a time; whatever is wrong with some must not stop the others."""
-    changes = 0
+    result = _Result()
     for some in batched(member_ids, CHUNK):
-        try:
-            changes += len(evaluate_tiers(member_ids=some, now=now))
-        except Exception:
-            logger.exception("The tiers of members %s to %s failed", some[0], some[-1])
-    return changes
+        _evaluate_some(some, result, now=now)
+    return result
+
+
+def _evaluate_some(member_ids: Sequence[int], result: _Result, *, now: datetime) -> None:
+    """Look at members together; where that fails, one half after the other, down to the bad one."""
+    try:
+        result.changes += len(evaluate_tiers(member_ids=member_ids, now=now))
+    except OperationalError:  # the database's trouble, or another's lock: not the members'
+        logger.exception("Members %s to %s have to wait", member_ids[0], member_ids[-1])
+        result.is_cut = True
+    except Exception:
+        if len(member_ids) == 1:
+            logger.exception("Member %s could not be looked at", member_ids[0])
+            result.failed.append(member_ids[0])
+            return
+        middle = len(member_ids) // 2
+        for some in (member_ids[:middle], member_ids[middle:]):
+            _evaluate_some(some, result, now=now)
 
 
 @transaction.atomic
-def _note_version(ladder: Ladder) -> None:
+def _note_version(ladder: Ladder, *, but: Sequence[int]) -> None:
     """Let standings of older terms keep their dates without a condition; all were looked at."""
     TierStanding.objects.filter(
         program=ladder.program_id, version__lt=max(ladder.terms_since, ladder.strict_since)
-    ).update(needed=None, version=ladder.version)
+    ).exclude(member__in=but).update(needed=None, version=ladder.version)
 
 
 @dataclass(frozen=True, kw_only=True)

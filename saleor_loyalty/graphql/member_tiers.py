@@ -1,6 +1,6 @@
 """A member's tier: what it is, why, until when, and what is missing."""
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import graphene
@@ -30,7 +30,7 @@ from saleor_loyalty.tiers import models
 from saleor_loyalty.tiers.benefits import VOUCHERS, Benefit
 from saleor_loyalty.tiers.goals import Goal, keep_goal, next_goal
 from saleor_loyalty.tiers.rules import Ladder, Metric
-from saleor_loyalty.tiers.windows import window_ending
+from saleor_loyalty.tiers.windows import near_on, window_ending
 
 
 class Stand:
@@ -238,7 +238,10 @@ class LoyaltyMemberTier(BaseObjectType):
         description="Whether the member is in the grace period, which ends with `until`.",
     )
     warned_from = Date(
-        description="From which day on the member is warned that it ends; null: it is not to end."
+        description=(
+            "From which day on the member is warned that it ends: the ladder's notice before, or half "
+            "of the time that a tier is kept. Null: it is not to end, or there is no notice."
+        )
     )
     is_assigned = graphene.Boolean(required=True, description="Whether staff assigned it.")
     benefits = NonNullList(LoyaltyTierBenefit, required=True, description="What it gives.")
@@ -271,9 +274,10 @@ class LoyaltyMemberTier(BaseObjectType):
     @staticmethod
     def resolve_warned_from(root: Stand, _info: Any) -> date | None:
         aim = root.goal(is_next=False)
-        if aim is None or aim.goal.by is None or aim.goal.percent == FULL:
+        terms = root.ladder.terms
+        if aim is None or aim.goal.by is None or aim.goal.percent == FULL or not terms.notice_days:
             return None
-        return aim.goal.by - timedelta(days=root.ladder.terms.notice_days)
+        return near_on(aim.goal.by, terms=terms)
 
     @staticmethod
     def resolve_is_assigned(root: Stand, _info: Any) -> bool:

@@ -20,6 +20,7 @@ from saleor_loyalty.plugin.version import VERSION
 from saleor_loyalty.plugin.wake import wake_settling
 from saleor_loyalty.shop.orders import guest_orders_of
 from saleor_loyalty.shop.settings import PLUGIN_ID, settings_from
+from saleor_loyalty.shop.tiers import put_right
 
 logger = logging.getLogger(__name__)
 
@@ -170,5 +171,18 @@ class LoyaltyPlugin(BasePlugin):
 
     account_confirmed = _address_confirmed
     account_email_changed = _address_confirmed
-    customer_created = _address_confirmed
-    customer_updated = _address_confirmed
+
+    @never_raises
+    def customer_updated(self, user: Any) -> None:
+        """Mark the orders that the customer placed as a guest; let nobody write their own tier."""
+        order_ids = guest_orders_of(user.email)
+        if order_ids:
+            self._mark(order_ids)
+        put_right(user, now=timezone.now())
+
+    customer_created = customer_updated
+
+    @never_raises
+    def customer_metadata_updated(self, user: Any) -> None:
+        """Let nobody write their own tier: customers may change their public metadata."""
+        put_right(user, now=timezone.now())

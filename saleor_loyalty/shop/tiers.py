@@ -6,6 +6,7 @@ shows the oldest first. Who has no tier has no key. Other keys are never touched
 
 import logging
 from collections.abc import Iterable
+from contextvars import ContextVar
 from datetime import datetime
 from functools import partial
 from itertools import batched
@@ -19,9 +20,13 @@ from saleor.webhook.utils import get_webhooks_for_event
 
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.programs.models import Program
+from saleor_loyalty.shop.settings import PLUGIN_ID
 from saleor_loyalty.tiers.models import Tier, TierLadder, TierStanding
 
 logger = logging.getLogger(__name__)
+
+# Whether it is we who let Saleor tell of a customer's metadata: then there is nothing to put right.
+is_telling: ContextVar[bool] = ContextVar("loyalty_is_telling", default=False)
 
 TIER_KEY = "loyalty.tier"
 PUBLISH_BATCH = 500
@@ -124,11 +129,22 @@ def _write(user_ids: Iterable[int], *, now: datetime) -> int:
     return len(changed)
 
 
+def put_right(user: User, *, now: datetime) -> None:
+    """Write a customer's key anew that they may have written themselves, as Saleor lets them.
+
+    Two statements; none for who shows no tier. It is for the hooks of customers.
+    """
+    if not is_telling.get() and TIER_KEY in (user.metadata or {}):
+        with transaction.atomic():
+            _write([user.pk], now=now)
+
+
 def tell_apps(user_ids: list[int]) -> None:
     """Let Saleor tell apps that the metadata of customers changed, as its own mutation does.
 
     Never raises: the metadata is written, and apps that hear nothing can still read it.
     """
+    token = is_telling.set(True)
     try:
         manager = get_plugins_manager(allow_replica=False)
         webhooks = list(get_webhooks_for_event(WebhookEventAsyncType.CUSTOMER_METADATA_UPDATED))
@@ -138,13 +154,15 @@ def tell_apps(user_ids: list[int]) -> None:
             manager.customer_metadata_updated(user, webhooks=webhooks)
     except Exception:
         logger.exception("Apps could not be told of the new tiers of %s customers", len(user_ids))
+    finally:
+        is_telling.reset(token)
 
 
 def _is_heard_by_a_plugin(manager: PluginsManager) -> bool:
     """Return whether a plugin that is on, beside the one for webhooks, has this hook."""
     return any(
         plugin.active
-        and plugin.PLUGIN_ID != WEBHOOK_PLUGIN_ID
+        and plugin.PLUGIN_ID not in {WEBHOOK_PLUGIN_ID, PLUGIN_ID}
         and hasattr(plugin, "customer_metadata_updated")
         for plugin in manager.get_plugins()
     )

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from saleor_loyalty.programs.calendar import Period
-from saleor_loyalty.tiers.checks import check_url
+from saleor_loyalty.tiers.checks import MAX_URL_LENGTH, check_url
 from saleor_loyalty.tiers.rules import TierInvalid
 
 MAX_BENEFITS = 30
@@ -19,6 +19,7 @@ MAX_WELCOME_POINTS = 100_000_000
 MAX_USES = 50
 MAX_DAYS = 365
 KEY = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+SHORT_LINK = re.compile(rf"(tel|mailto):[^\r\n]{{1,{MAX_URL_LENGTH}}}")
 PERIODS = (Period.MONTH, Period.QUARTER, Period.YEAR, Period.LIFETIME)
 
 
@@ -131,8 +132,21 @@ def _check_texts(benefit: Benefit) -> None:
         _refuse(f"{benefit.key} has a name of more than {MAX_NAME_LENGTH} characters")
     if len(benefit.text) > MAX_TEXT_LENGTH:
         _refuse(f"{benefit.key} has a text of more than {MAX_TEXT_LENGTH} characters")
-    if benefit.url and not benefit.url.startswith("tel:") and not benefit.url.startswith("mailto:"):
+    if benefit.url and not SHORT_LINK.fullmatch(benefit.url):
         check_url(benefit.url, field="benefits")
+
+
+def check_words(words: Mapping[str, str], *, key: str) -> None:
+    """Check a benefit's texts in another language.
+
+    Raises:
+        TierInvalid: one is too long.
+
+    """
+    for name, most in (("name", MAX_NAME_LENGTH), ("text", MAX_TEXT_LENGTH)):
+        if len(words.get(name, "")) > most:
+            problem = f"have a {name} of {key} of more than {most} characters"
+            raise TierInvalid(field="translations", problem=problem)
 
 
 def _check_numbers(benefit: Benefit) -> None:

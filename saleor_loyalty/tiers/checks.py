@@ -132,12 +132,17 @@ def thresholds_of(
 
 
 def check_ladder(
-    *, terms: LadderTerms, tiers: Sequence[TierRules], currencies: Collection[str]
+    *,
+    terms: LadderTerms,
+    tiers: Sequence[TierRules],
+    currencies: Collection[str],
+    complete: Collection[int] | None = None,
 ) -> None:
     """Check that tiers make a ladder.
 
     Each that can be earned says by what, and needs more than the one below it. `currencies` are
-    those of the programme's rates.
+    those of the programme's rates; only the tiers `complete` (None: all) must have them all, so that
+    one tier after the other can be given a currency that came later.
 
     Raises:
         TierInvalid: the first that does not, with `field` and `problem`.
@@ -155,7 +160,8 @@ def check_ladder(
                 field="threshold", problem=f"of {tier.name} does not say how many {terms.metric}"
             )
         missing = sorted(set(currencies) - set(needed))
-        if terms.metric is Metric.AMOUNT and missing:
+        is_to_have_all = complete is None or tier.tier_id in complete
+        if terms.metric is Metric.AMOUNT and missing and is_to_have_all:
             raise TierInvalid(
                 field="threshold", problem=f"of {tier.name} is missing for {', '.join(missing)}"
             )

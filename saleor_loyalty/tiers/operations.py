@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ from django.db.models import Max
 from saleor_loyalty.errors import LoyaltyError
 from saleor_loyalty.programs.models import EarningRate, Program
 from saleor_loyalty.programs.operations import ProgramNotFound
-from saleor_loyalty.tiers.benefits import Benefit, check_benefits, factor_of
+from saleor_loyalty.tiers.benefits import Benefit, check_benefits, check_words, factor_of
 from saleor_loyalty.tiers.checks import check_ladder, check_terms, check_texts
 from saleor_loyalty.tiers.models import Tier, TierFactor, TierLadder, TierStanding, TierTranslation
 from saleor_loyalty.tiers.queries import tier_rules, tiers_of
@@ -83,7 +83,7 @@ def update_ladder(
     after = LadderTerms.from_json(before.as_json() | dict(terms))
     check_terms(after)
     ladder.terms = after.as_json()
-    _check(ladder)
+    _check(ladder, complete=None if after.metric is not before.metric else ())
     if after != before or demotion is Demotion.AT_ONCE:
         _advance(ladder, now=now, demotion=demotion)
     if any(getattr(after, name) != getattr(before, name) for name in MEANING):
@@ -117,7 +117,7 @@ def create_tier(
     tier.save(force_insert=True)
     _set_factor(tier, now=now)
     _set_translations(tier, changes.translations or ())
-    _check(ladder)
+    _check(ladder, complete=[tier.pk])
     _advance(ladder, now=now)
     ladder.save()
     return tier
@@ -147,8 +147,9 @@ def update_tier(
     tier.save()
     _set_factor(tier, now=now)
     _set_translations(tier, changes.translations or ())
-    _check(ladder)
-    if before != (tier.thresholds, tier.is_invitation_only) or demotion is Demotion.AT_ONCE:
+    has_changed = before != (tier.thresholds, tier.is_invitation_only)
+    _check(ladder, complete=[tier.pk] if has_changed else ())
+    if has_changed or demotion is Demotion.AT_ONCE:
         _advance(ladder, now=now, demotion=demotion)
         ladder.save()
     if slug != tier.slug:
@@ -172,7 +173,7 @@ def reorder_tiers(*, program_id: int, tier_ids: Sequence[int], now: datetime) ->
     for position, pk in enumerate(tier_ids):
         tiers[pk].position = position
     Tier.objects.bulk_update(tiers.values(), ["position"])
-    _check(ladder)
+    _check(ladder, complete=())
     _advance(ladder, now=now)
     ladder.save()
     return [tiers[pk] for pk in tier_ids]
@@ -240,13 +241,14 @@ def _advance(ladder: TierLadder, *, now: datetime, demotion: Demotion = Demotion
         ladder.strict_since = ladder.version
 
 
-def _check(ladder: TierLadder) -> None:
+def _check(ladder: TierLadder, *, complete: Collection[int] | None) -> None:
     rates = EarningRate.objects.filter(program=ladder.program_id, valid_until=None)
     tiers = tiers_of(program_ids=[ladder.program_id])[ladder.program_id]
     check_ladder(
         terms=LadderTerms.from_json(ladder.terms),
         tiers=[tier_rules(tier) for tier in tiers],
         currencies=set(rates.values_list("currency", flat=True)),
+        complete=complete,
     )
 
 
@@ -308,6 +310,8 @@ def _set_translations(tier: Tier, translations: Sequence[TierTexts]) -> None:
             raise TierInvalid(
                 field="translations", problem=f"name the benefit {unknown[0]!r}, which is not there"
             )
+        for key, words in texts.benefits.items():
+            check_words(words, key=key)
         rows = TierTranslation.objects.filter(tier=tier, language_code=texts.language_code)
         if not (texts.name or texts.description or texts.benefits):
             rows.delete()

@@ -55,11 +55,13 @@ def proposed_ladder(
             raise TierInvalid(field="removals", problem="must name tiers that would be deleted")
         if target is not None and target not in {tier.tier_id for tier in wanted}:
             raise TierInvalid(field="removals", problem="must lead to tiers that would be there")
+    changed = [one.tier_id for one in wanted if not _is_as_before(one, before)]
     rates = EarningRate.objects.filter(program=program_id, valid_until=None)
     check_ladder(
         terms=after,
         tiers=wanted,
         currencies=set(rates.values_list("currency", flat=True)),
+        complete=None if after.metric is not before.terms.metric else changed,
     )
     version = before.version + 1
     has_new_meaning = any(getattr(after, name) != getattr(before.terms, name) for name in MEANING)
@@ -72,6 +74,13 @@ def proposed_ladder(
         version=version,
         terms_since=version if has_new_meaning else before.terms_since,
         strict_since=version if demotion is Demotion.AT_ONCE else before.strict_since,
+    )
+
+
+def _is_as_before(tier: TierRules, before: Ladder) -> bool:
+    known = before.by_id.get(tier.tier_id)
+    return known is not None and all(
+        getattr(tier, name) == getattr(known, name) for name in ("thresholds", "is_invitation_only")
     )
 
 

@@ -1,7 +1,7 @@
 """Reads of ladders, tiers and standings."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -9,6 +9,7 @@ from decimal import Decimal
 from django.db.models import F, Q, QuerySet
 
 from saleor_loyalty.earning.conditions import MemberTier
+from saleor_loyalty.members.models import Member
 from saleor_loyalty.programs.models import Program
 from saleor_loyalty.tiers.evaluation import Standing
 from saleor_loyalty.tiers.models import (
@@ -97,8 +98,14 @@ def standings_of(*, member_ids: Iterable[int], using: str = "default") -> dict[i
 
 
 def changes_of(*, member_id: int, using: str = "default") -> QuerySet[TierChange]:
-    """Return what happened to a member's tier, newest first."""
-    return TierChange.objects.using(using).filter(member=member_id)
+    """Return what happened to a member's tier, and to those merged into them, newest first."""
+    return TierChange.objects.using(using).filter(member__in=_with_merged([member_id]))
+
+
+def _with_merged(member_ids: Collection[int]) -> QuerySet[Member, int]:
+    """Return the ids of members and of those who were merged into them."""
+    found = Member.objects.filter(Q(pk__in=member_ids) | Q(merged_into__in=member_ids))
+    return found.values_list("pk", flat=True)
 
 
 def grants_of_members(
@@ -124,25 +131,32 @@ def tiers_at(
 ) -> dict[Presence, MemberTier]:
     """Return the tier that was in force for members at instants, with its multiplier then.
 
-    By what is on record: a change counts from its `since` on, however late an order is settled.
-    Who had no tier is left out. At most three queries.
+    By what is on record: a change counts from its `since` on, however late an order is settled. Of
+    members who were still to be merged then, the highest tier. Who had no tier is left out. At
+    most three queries.
     """
     member_ids = {one.member_id for one in presences}
     if not member_ids:
         return {}
-    changes: dict[int, list[TierChange]] = defaultdict(list)
-    rows = TierChange.objects.using(using).filter(member__in=member_ids)
+    # By member and part: what happened to the member, and to each who was merged into them.
+    parts: dict[int, dict[int, list[TierChange]]] = defaultdict(lambda: defaultdict(list))
+    rows = TierChange.objects.using(using).filter(member__in=_with_merged(member_ids))
     rows = rows.exclude(Q(from_tier=F("to_tier")) & Q(to_tier__isnull=False))
-    for change in rows.order_by("since", "id").only("member_id", "since", "to_tier_id"):
-        changes[change.member_id].append(change)
-    in_force: dict[Presence, int] = {}
+    for change in rows.select_related("member").order_by("since", "id").defer("details", "note"):
+        for owner in {change.member_id, change.member.merged_into_id or change.member_id}:
+            parts[owner][change.member_id].append(change)
+    candidates: dict[Presence, set[int]] = {}
     for one in presences:
-        last = [row.to_tier_id for row in changes[one.member_id] if row.since <= one.moment][-1:]
-        if last and last[0] is not None:
-            in_force[one] = last[0]
-    if not in_force:
+        lasts = (_last(changes, one) for changes in parts[one.member_id].values())
+        candidates[one] = {tier_id for tier_id in lasts if tier_id is not None}
+    if not any(candidates.values()):
         return {}
-    tiers = Tier.objects.using(using).in_bulk(set(in_force.values()))
+    tiers = Tier.objects.using(using).in_bulk(set().union(*candidates.values()))
+    in_force = {
+        one: max(some, key=lambda tier_id: tiers[tier_id].position)
+        for one, some in candidates.items()
+        if some
+    }
     factors: dict[int, list[TierFactor]] = defaultdict(list)
     for factor in TierFactor.objects.using(using).filter(tier__in=tiers):
         factors[factor.tier_id].append(factor)
@@ -154,6 +168,16 @@ def tiers_at(
         )
         for one, tier_id in in_force.items()
     }
+
+
+def _last(changes: Sequence[TierChange], one: Presence) -> int | None:
+    """Return the tier to which the last of a member's changes led at an instant."""
+    member = changes[0].member
+    is_over = member.pk != one.member_id and (
+        member.merged_at is None or member.merged_at <= one.moment
+    )
+    found = [row.to_tier_id for row in changes if row.since <= one.moment]
+    return found[-1] if found and not is_over else None
 
 
 def factor_at(factors: Iterable[TierFactor], moment: datetime) -> Decimal:

@@ -369,6 +369,35 @@ def test_what_a_storefront_writes_by_mutation_stays(gold, user_api_client):
     assert {item["key"]: item["value"] for item in found} == {"size": "M", "loyalty.tier": "gold"}
 
 
+FORGERIES = (
+    """mutation($id: ID!) { changed: updateMetadata(
+         id: $id, input: [{key: "loyalty.tier", value: "gold"}]) { errors { field } } }""",
+    """mutation { changed: accountUpdate(
+         input: {metadata: [{key: "loyalty.tier", value: "gold"}]}) { errors { field } } }""",
+)
+
+
+@pytest.mark.parametrize("forgery", FORGERIES)
+@pytest.mark.parametrize("is_member", [True, False])
+def test_nobody_gives_themselves_a_tier(
+    ladder, user_api_client, forgery, is_member, django_capture_on_commit_callbacks
+):
+    user = user_api_client.user
+    if is_member:
+        put_into(ladder[0], user)
+        publish_tiers_task()
+    tamper(user, **metadata(user), size="M")
+    user_api_client.user = User.objects.get(pk=user.pk)
+    own = {"id": graphene.Node.to_global_id("User", user.pk)} if "$id" in forgery else {}
+
+    with django_capture_on_commit_callbacks(execute=True):
+        content = get_graphql_content(user_api_client.post_graphql(forgery, own))
+
+    assert content["data"]["changed"]["errors"] == []
+    tier = {"loyalty.tier": "silver"} if is_member else {}
+    assert metadata(user) == {"size": "M", **tier}
+
+
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_nothing_is_lost_when_others_write_at_the_same_time(gold, customer_user):

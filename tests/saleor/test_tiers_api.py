@@ -11,6 +11,7 @@ from django.utils import timezone
 from saleor_loyalty.flows.review_tiers import apply_changed_ladders
 from saleor_loyalty.plugin.tasks import sweep_orders_task
 from saleor_loyalty.tiers.models import Tier, TierChange, TierLadder, TierStanding
+from saleor_loyalty.tiers.operations import update_ladder
 from tests.saleor.conftest import ask
 from tests.saleor.test_graphql import global_id, member_of
 
@@ -258,6 +259,23 @@ def test_a_shopper_sees_their_tier_what_is_missing_and_why(user_api_client, clim
     assert (explanation["metric"], explanation["counted"]) == ("POINTS", {"points": 861})
     assert explanation["earnedTier"] == explanation["dueTier"] == {"name": "Silver"}
     assert explanation["nextLookOn"] == f"{year + 1}-12-01"
+
+
+@pytest.mark.parametrize("notice_days", [30, 0])
+def test_the_day_of_the_warning_is_the_one_on_which_it_comes(
+    user_api_client, tiers, program, paid_order, customer_user, notice_days
+):
+    terms = {"window": "rolling_days", "window_length": 20, "notice_days": notice_days}
+    update_ladder(program_id=program.pk, terms=terms, now=timezone.now())
+    sweep_orders_task()
+
+    loyalty = ask(user_api_client, STATUS)["data"]["me"]["loyalty"]
+
+    until = datetime.date.fromisoformat(loyalty["tier"]["until"])
+    ten_before = str(until - datetime.timedelta(days=10))
+    assert loyalty["tier"]["warnedFrom"] == (ten_before if notice_days else None)
+    if notice_days:
+        assert loyalty["tierExplanation"]["nextLookOn"] == ten_before
 
 
 def test_nobody_else_sees_a_shoppers_tier(staff_api_client, climbed, customer_user):
