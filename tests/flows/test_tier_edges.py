@@ -16,6 +16,7 @@ from saleor_loyalty.flows.review_tiers import (
     review_all_tiers,
     review_due_tiers,
 )
+from saleor_loyalty.members.models import Member
 from saleor_loyalty.points.models import Entry
 from saleor_loyalty.points.operations import lock_members
 from saleor_loyalty.programs.operations import ProgramChanges, update_program
@@ -29,7 +30,7 @@ from saleor_loyalty.tiers.operations import (
     update_tier,
 )
 from saleor_loyalty.tiers.queries import changes_of
-from saleor_loyalty.tiers.rules import Demotion, Metric, Thresholds
+from saleor_loyalty.tiers.rules import Demotion, Metric, Thresholds, Window
 from tests.factories import NOW, make_member, make_program, make_user, rate
 from tests.flows.test_settle_orders import Orders, settle
 from tests.flows.test_tiers import big, story, tier_of
@@ -225,6 +226,23 @@ def test_what_a_merged_member_was_promised_holds_for_the_other(program, orders):
     after = TierStanding.objects.get()
     assert (after.member_id, after.tier, after.kept_on) == (into.pk, silver, date(2027, 12, 31))
     assert [one[0] for one in story()] == ["rose", "merged"]
+
+
+def test_a_merge_that_moves_the_years_ends_no_promise(program, orders):
+    silver, _ = make_ladder(program, window=Window.MEMBERSHIP_YEAR)
+    into = make_member(program, user=make_user("new@x.example"))
+    old = make_member(program, user=make_user("old@x.example"))
+    Member.objects.filter(pk=old.pk).update(joined_at=NOW - timedelta(days=800))
+    for number, days in enumerate((20, 300)):
+        on = NOW + timedelta(days=days)
+        settle(orders, big(str(number), amount="60", user_id=into.user_id, placed_at=on), now=on)
+    before = TierStanding.objects.get()
+
+    merge_members(member_id=old.pk, into_id=into.pk, actor="user:1", now=on)
+
+    after = TierStanding.objects.get()
+    assert (before.tier, before.kept_on) == (silver, date(2028, 6, 14))
+    assert (after.tier, after.kept_on, after.grace_on) == (silver, date(2028, 6, 14), None)
 
 
 def test_the_history_of_a_tier_shows_what_a_merged_member_lived(program, orders):
