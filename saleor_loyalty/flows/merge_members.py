@@ -112,11 +112,28 @@ def _take_over_tier(member: Member, into: Member) -> None:
             setattr(target, name, getattr(standing, name))
         target.save()
     standing.delete()
+    _take_over_grants(member, into)
+
+
+def _take_over_grants(member: Member, into: Member) -> None:
+    """Let the other member have the benefits that a merged one got, each once.
+
+    Of what both got, a code that was issued stays good and is shown, under the next number; one
+    that was not is needed no more.
+    """
     had = {identity_of(grant)[1:] for grant in BenefitGrant.objects.filter(member=into)}
     for grant in BenefitGrant.objects.filter(member=member):
-        if identity_of(grant)[1:] not in had:
-            grant.member = into
-            grant.save(update_fields=["member"])
+        is_double = identity_of(grant)[1:] in had
+        if is_double and grant.issued_at is None:
+            grant.delete()
+            continue
+        if is_double and not grant.code:  # a welcome: both were given
+            continue
+        while identity_of(grant)[1:] in had:
+            grant.number += 1
+        had.add(identity_of(grant)[1:])
+        grant.member = into
+        grant.save(update_fields=["member", "number"])
 
 
 def _free_from_years(into: Member) -> None:
