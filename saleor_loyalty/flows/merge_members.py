@@ -21,7 +21,7 @@ from saleor_loyalty.points.rules import Bucket, LotTerms, Reason
 from saleor_loyalty.points.transfers import MoveDebt, MoveExpired, MoveOut
 from saleor_loyalty.tiers.models import BenefitGrant, TierStanding
 from saleor_loyalty.tiers.queries import ladders_of
-from saleor_loyalty.tiers.rules import ChangeKind
+from saleor_loyalty.tiers.rules import ChangeKind, Window
 
 # What a tier that was earned is kept by, and what staff assigned.
 PROMISE = ("earned_id", "kept_on", "needed", "qualified_from", "version", "grace_on", "is_warned")
@@ -63,6 +63,7 @@ def merge_members(*, member_id: int, into_id: int, actor: str, now: datetime) ->
     _take_over(member, into)
     move_points(member, into, actor=actor, now=now)
     _take_over_tier(member, into)
+    _free_from_years(into)
     evaluate_tiers(member_ids=[into.pk], now=now, because=ChangeKind.MERGED, actor=actor)
     return into
 
@@ -111,11 +112,38 @@ def _take_over_tier(member: Member, into: Member) -> None:
             setattr(target, name, getattr(standing, name))
         target.save()
     standing.delete()
+    _take_over_grants(member, into)
+
+
+def _take_over_grants(member: Member, into: Member) -> None:
+    """Let the other member have the benefits that a merged one got, each once.
+
+    Of what both got, a code that was issued stays good and is shown, under the next number; one
+    that was not is needed no more.
+    """
     had = {identity_of(grant)[1:] for grant in BenefitGrant.objects.filter(member=into)}
     for grant in BenefitGrant.objects.filter(member=member):
-        if identity_of(grant)[1:] not in had:
-            grant.member = into
-            grant.save(update_fields=["member"])
+        is_double = identity_of(grant)[1:] in had
+        if is_double and grant.issued_at is None:
+            grant.delete()
+            continue
+        if is_double and not grant.code:  # a welcome: both were given
+            continue
+        while identity_of(grant)[1:] in had:
+            grant.number += 1
+        had.add(identity_of(grant)[1:])
+        grant.member = into
+        grant.save(update_fields=["member", "number"])
+
+
+def _free_from_years(into: Member) -> None:
+    """Let the other member keep what was promised where years begin on the day of joining.
+
+    That day may be another one now: what was earned in one year may be parted by two.
+    """
+    ladder = ladders_of(program_ids=[into.program_id]).get(into.program_id)
+    if ladder is not None and ladder.terms.window is Window.MEMBERSHIP_YEAR:
+        TierStanding.objects.filter(member=into).update(needed=None)
 
 
 def _promises_more(standing: TierStanding, target: TierStanding) -> bool:

@@ -161,3 +161,21 @@ def test_whoever_is_merged_into_a_member_is_to_be_published_anew(program, gold):
     merge_members(member_id=member.pk, into_id=into.pk, actor="user:5", now=NOW)
 
     assert TierStanding.objects.filter(member=into, is_published=True).count() == 0
+
+
+def test_of_what_two_merged_members_got_codes_stay_and_no_more_are_made(program, gold):
+    members = put_into(gold, 2)
+    grant_due_benefits(now=NOW)
+    issue_benefits(issue=issue, now=NOW)
+    grant_due_benefits(now=NOW + timedelta(days=20))
+    before = codes()
+
+    merge_members(member_id=members[0].pk, into_id=members[1].pk, actor="user:1", now=NOW)
+
+    rows = BenefitGrant.objects.values_list("member", "period_start", "number", "code")
+    june, july = date(2026, 6, 1), date(2026, 7, 1)
+    assert sorted(rows) == [
+        (members[1].pk, june, 1, before[1]),
+        (members[1].pk, june, 2, before[0]),
+        (members[1].pk, july, 1, ""),
+    ]

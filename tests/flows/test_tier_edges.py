@@ -1,7 +1,7 @@
-"""What befalls tiers at the edges: merges at the same moment, odd dates, trouble with one of many."""
+"""What befalls tiers at the edges: odd dates, later currencies, trouble with one of many."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from threading import Event
 
@@ -10,7 +10,6 @@ from django.db import connection, transaction
 
 from saleor_loyalty.flows.assign_tier import AssignmentInvalid, assign_tier, end_assignment
 from saleor_loyalty.flows.evaluate_tiers import evaluate_tiers
-from saleor_loyalty.flows.merge_members import merge_members
 from saleor_loyalty.flows.review_tiers import (
     apply_changed_ladders,
     review_all_tiers,
@@ -20,7 +19,7 @@ from saleor_loyalty.points.models import Entry
 from saleor_loyalty.points.operations import lock_members
 from saleor_loyalty.programs.operations import ProgramChanges, update_program
 from saleor_loyalty.tiers.benefits import Benefit, BenefitKind
-from saleor_loyalty.tiers.models import Tier, TierChange, TierLadder, TierStanding
+from saleor_loyalty.tiers.models import Tier, TierLadder, TierStanding
 from saleor_loyalty.tiers.operations import (
     TierChanges,
     TierInvalid,
@@ -28,7 +27,6 @@ from saleor_loyalty.tiers.operations import (
     delete_tier,
     update_tier,
 )
-from saleor_loyalty.tiers.queries import changes_of
 from saleor_loyalty.tiers.rules import Demotion, Metric, Thresholds
 from tests.factories import NOW, make_member, make_program, make_user, rate
 from tests.flows.test_settle_orders import Orders, settle
@@ -48,61 +46,6 @@ def orders():
 @pytest.fixture
 def program(db):
     return make_program()
-
-
-def two_members(program):
-    users = [make_user("old@example.com"), make_user("new@example.com")]
-    return [make_member(program, user=user) for user in users]
-
-
-def merge_while(work, *, member, into):
-    """Merge members while another connection does something with one that it read before."""
-    is_locked = Event()
-
-    def one(number):
-        if number:
-            assert is_locked.wait(5)
-            return work()
-        with transaction.atomic():
-            lock_members(member_ids={member.pk, into.pk})
-            is_locked.set()
-            wait_until_blocked()
-            merge_members(member_id=member.pk, into_id=into.pk, actor="", now=NOW)
-        return None
-
-    results = in_threads(2, one)
-    assert not [result for result in results if isinstance(result, Exception)], results
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_look_at_a_member_who_is_merged_meanwhile_is_a_look_at_the_other():
-    program = make_program()
-    welcome = Benefit(key="welcome", kind=BenefitKind.WELCOME_POINTS, points=50)
-    make_tier(program, "Basic", 0, benefits=[welcome])
-    old, new = two_members(program)
-
-    merge_while(lambda: evaluate_tiers(member_ids=[old.pk], now=NOW), member=old, into=new)
-
-    assert list(TierStanding.objects.values_list("member", flat=True)) == [new.pk]
-    assert list(TierChange.objects.values_list("member", flat=True)) == [new.pk]
-    assert list(Entry.objects.values_list("member", "points")) == [(new.pk, 50)]
-
-
-@pytest.mark.django_db(transaction=True)
-def test_assigning_a_tier_to_a_member_who_is_merged_meanwhile_reaches_the_other():
-    program = make_program()
-    circle = make_tier(program, "Circle", None)
-    old, new = two_members(program)
-
-    merge_while(
-        lambda: assign_tier(
-            member_id=old.pk, tier_id=circle.pk, reason="Friend", actor="user:1", now=NOW
-        ),
-        member=old,
-        into=new,
-    )
-
-    assert list(TierStanding.objects.values_list("member", "tier")) == [(new.pk, circle.pk)]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -208,55 +151,6 @@ def test_what_staff_end_at_once_ends_for_a_member_whose_look_failed_too(program,
     TierStanding.objects.filter(pk=standing.pk).update(assigned=None, assigned_on=None)
     review_all_tiers(now=NOW)
     assert tier_of(ada) is None
-
-
-def test_what_a_merged_member_was_promised_holds_for_the_other(program, orders):
-    silver, _ = make_ladder(program)
-    ada, ben = make_user("ada@x.example"), make_user("ben@x.example")
-    settle(orders, big(user_id=ada.pk))
-    into = make_member(program, user=ben)
-    changes = TierChanges(thresholds=Thresholds(points=3000))
-    update_tier(tier_id=silver.pk, changes=changes, now=NOW)
-    apply_changed_ladders(now=NOW)
-    standing = TierStanding.objects.get()
-
-    merge_members(member_id=standing.member_id, into_id=into.pk, actor="user:1", now=NOW)
-
-    after = TierStanding.objects.get()
-    assert (after.member_id, after.tier, after.kept_on) == (into.pk, silver, date(2027, 12, 31))
-    assert [one[0] for one in story()] == ["rose", "merged"]
-
-
-def test_the_history_of_a_tier_shows_what_a_merged_member_lived(program, orders):
-    make_ladder(program)
-    ada, ben = make_user("ada@x.example"), make_user("ben@x.example")
-    settle(orders, big(user_id=ada.pk))
-    old = TierStanding.objects.get().member
-    into = make_member(program, user=ben)
-
-    merge_members(member_id=old.pk, into_id=into.pk, actor="user:1", now=NOW)
-
-    shown = [(one.member_id, one.kind) for one in changes_of(member_id=into.pk)]
-    assert shown == [(into.pk, "merged"), (old.pk, "rose")]
-
-
-def test_an_order_placed_before_a_merge_earns_by_the_tier_of_its_own_account(program, orders):
-    double = Benefit(key="double", kind=BenefitKind.EARN_MULTIPLIER, factor=Decimal(2))
-    make_tier(program, "Silver", 1000, benefits=[double])
-    ada, ben = make_user("ada@x.example"), make_user("ben@x.example")
-    settle(orders, big(user_id=ada.pk))
-    old = TierStanding.objects.get().member
-    into = make_member(program, user=ben)
-    later = NOW + timedelta(hours=2)
-    merge_members(member_id=old.pk, into_id=into.pk, actor="user:1", now=later)
-
-    settle(
-        orders,
-        big("placed-before", user_id=ada.pk, placed_at=NOW + timedelta(hours=1)),
-        now=later + timedelta(hours=1),
-    )
-
-    assert Entry.objects.get(order_id="placed-before").points == 2000
 
 
 WELCOME = Benefit(key="welcome", kind=BenefitKind.WELCOME_POINTS, points=50)
