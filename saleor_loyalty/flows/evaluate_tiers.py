@@ -1,6 +1,6 @@
 """Looking at members: where they stand on the ladder now, and what follows from a change."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -263,13 +263,3 @@ def why(look: Look, *, ladder: Ladder) -> dict[str, Any]:
 def plain(amounts: Amounts | None) -> dict[str, str] | None:
     """Return amounts as plain data."""
     return None if amounts is None else {key: f"{amount:f}" for key, amount in amounts.items()}
-
-
-def moves_of(looks: Iterable[Look]) -> Mapping[tuple[int | None, int | None], int]:
-    """Count the members who go from one tier to another."""
-    found: dict[tuple[int | None, int | None], int] = {}
-    for look in looks:
-        move = (look.before_id, look.decision.tier_id)
-        if move[0] != move[1]:
-            found[move] = found.get(move, 0) + 1
-    return found
