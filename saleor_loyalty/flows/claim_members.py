@@ -10,6 +10,7 @@ from saleor_loyalty.flows.merge_members import MergeImpossible, merge_members
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.members.queries import members_of
 from saleor_loyalty.points.operations import lock_members
+from saleor_loyalty.tiers.models import TierStanding
 
 CHUNK = 5_000
 ATTEMPTS = 3
@@ -99,6 +100,7 @@ def _take_accounts(accounts: dict[int, int]) -> tuple[int, dict[int, int]]:
             """,
             [list(plain), list(plain.values())],
         )
+    TierStanding.objects.filter(member__in=plain).update(is_published=False)
     return len(plain), rest
 
 

@@ -161,7 +161,7 @@ SELECT member_id, tier_id, %(key)s, %(start)s, numbers.number, %(benefit)s, %(va
 FROM {TierStanding._meta.db_table} AS standing
 CROSS JOIN generate_series(1, %(uses)s) AS numbers (number)
 JOIN {Member._meta.db_table} AS member ON member.id = standing.member_id
-WHERE tier_id = %(tier)s AND (member.user_id IS NOT NULL OR member.email <> '') AND NOT EXISTS (
+WHERE tier_id = %(tier)s AND grace_on IS NULL AND (member.user_id IS NOT NULL OR member.email <> '') AND NOT EXISTS (
   SELECT FROM {BenefitGrant._meta.db_table} AS before
   WHERE before.member_id = standing.member_id AND before.tier_id = standing.tier_id
     AND before.benefit_key = %(key)s AND before.period_start = %(start)s
@@ -175,7 +175,7 @@ def grant_due_benefits(*, now: datetime) -> int:
     """Give the members of all tiers this period's vouchers; return how many were given.
 
     One statement a benefit. It also gives a voucher that a tier got since to its members. Whose
-    account was deleted gets nothing more.
+    account was deleted gets nothing more, and who is in the grace period nothing until it is over.
     """
     given = 0
     for program in Program.objects.filter(is_active=True):

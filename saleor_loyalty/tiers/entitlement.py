@@ -6,7 +6,7 @@ from datetime import date
 from math import lcm
 
 from saleor_loyalty.tiers.history import History, thousandths
-from saleor_loyalty.tiers.rules import Amounts, Ladder, TierRules
+from saleor_loyalty.tiers.rules import Amounts, Ladder, MovingUp, TierRules
 from saleor_loyalty.tiers.windows import FOREVER, horizon, kept_on, last_met
 
 
@@ -58,13 +58,22 @@ def entitled(
     """Return when what is needed was met last and until when that keeps a tier, if it still does.
 
     The end is the one that will be if nothing more happens: a window that is full today may
-    stay full for some time.
+    stay full for some time. A year that counts only when it is over, after this end, is another
+    stay in the tier.
     """
     if not any(needed.values()):
         return today, FOREVER
     on = met_on(history, needed, ladder=ladder, joined_on=joined_on, today=today)
-    if on is None or today > kept_on(on, terms=ladder.terms, joined_on=joined_on):
+    if on is None:
+        return None
+    until = kept_on(on, terms=ladder.terms, joined_on=joined_on)
+    if today > until:
         return None
     later = horizon(today, terms=ladder.terms, joined_on=joined_on)
     last = met_on(history, needed, ladder=ladder, joined_on=joined_on, today=later)
-    return on, kept_on(last or on, terms=ladder.terms, joined_on=joined_on)
+    is_apart = (
+        ladder.terms.moving_up is MovingUp.AT_PERIOD_END and last is not None and last > until
+    )
+    if last is None or is_apart:
+        return on, until
+    return on, kept_on(last, terms=ladder.terms, joined_on=joined_on)

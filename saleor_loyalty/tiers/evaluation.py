@@ -300,8 +300,10 @@ def _falling(
     below = None if best is None else best.tier
     if ladder.terms.falling is Falling.ONE_STEP and not is_strict:
         step = ladder.step_below(earned)
-        if step is not None and ladder.rank(step) > ladder.rank(below):
-            until = landed_until(today, terms=ladder.terms, joined_on=joined_on)
+        until = landed_until(today, terms=ladder.terms, joined_on=joined_on)
+        # Who earned the step itself has it no shorter than who merely fell to it.
+        is_shorter = best is not None and best.tier == step and best.kept_on < until
+        if step is not None and (is_shorter or ladder.rank(step) > ladder.rank(below)):
             landed = Standing(
                 earned_id=step.tier_id,
                 kept_on=None if until == FOREVER else until,

@@ -24,6 +24,7 @@ from saleor_loyalty.tiers.rules import (
     LadderTerms,
     Thresholds,
     TierInvalid,
+    TierRules,
 )
 
 MAX_LANGUAGE_LENGTH = 35
@@ -79,7 +80,7 @@ def update_ladder(
 
     """
     ladder = _locked_ladder(program_id, now=now)
-    before = LadderTerms.from_json(ladder.terms)
+    before = ladder_terms(ladder)
     after = LadderTerms.from_json(before.as_json() | dict(terms))
     check_terms(after)
     ladder.terms = after.as_json()
@@ -151,6 +152,8 @@ def update_tier(
     _check(ladder, complete=[tier.pk] if has_changed else ())
     if has_changed or demotion is Demotion.AT_ONCE:
         _advance(ladder, now=now, demotion=demotion)
+        if closes(Thresholds.from_json(before[0]), tier_rules(tier), ladder_terms(ladder)):
+            ladder.terms_since = ladder.version
         ladder.save()
     if slug != tier.slug:
         TierStanding.objects.filter(tier=tier).update(is_published=False)
@@ -208,6 +211,18 @@ def delete_tier(*, tier_id: int, move_to_id: int | None, now: datetime) -> Tier:
     return tier
 
 
+def closes(before: Thresholds, tier: TierRules, terms: LadderTerms) -> bool:
+    """Tell whether a tier that was everybody's is so no more: its members get an end to it."""
+    had, needs = before.needed(terms.metric), tier.thresholds.needed(terms.metric)
+    was_open = had is not None and not any(had.values())
+    return was_open and needs is not None and any(needs.values())
+
+
+def ladder_terms(ladder: TierLadder) -> LadderTerms:
+    """Return a ladder's terms."""
+    return LadderTerms.from_json(ladder.terms)
+
+
 def mark_applied(*, program_id: int, version: int) -> None:
     """Remember that all members were looked at by a version of their ladder."""
     TierLadder.objects.filter(program=program_id, applied_version__lt=version).update(
@@ -245,7 +260,7 @@ def _check(ladder: TierLadder, *, complete: Collection[int] | None) -> None:
     rates = EarningRate.objects.filter(program=ladder.program_id, valid_until=None)
     tiers = tiers_of(program_ids=[ladder.program_id])[ladder.program_id]
     check_ladder(
-        terms=LadderTerms.from_json(ladder.terms),
+        terms=ladder_terms(ladder),
         tiers=[tier_rules(tier) for tier in tiers],
         currencies=set(rates.values_list("currency", flat=True)),
         complete=complete,

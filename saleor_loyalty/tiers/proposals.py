@@ -8,7 +8,7 @@ from saleor_loyalty.programs.models import EarningRate, Program
 from saleor_loyalty.programs.operations import ProgramNotFound
 from saleor_loyalty.tiers.checks import check_ladder, check_terms
 from saleor_loyalty.tiers.models import Tier, TierLadder
-from saleor_loyalty.tiers.operations import TierNotFound
+from saleor_loyalty.tiers.operations import TierNotFound, closes
 from saleor_loyalty.tiers.queries import ladder_of
 from saleor_loyalty.tiers.rules import (
     MEANING,
@@ -65,6 +65,11 @@ def proposed_ladder(
     )
     version = before.version + 1
     has_new_meaning = any(getattr(after, name) != getattr(before.terms, name) for name in MEANING)
+    has_new_meaning = has_new_meaning or any(
+        closes(known.thresholds, tier, after)
+        for tier in wanted
+        if (known := before.by_id.get(tier.tier_id)) is not None
+    )
     return Ladder(
         program_id=program_id,
         time_zone=program.time_zone,

@@ -16,8 +16,10 @@ from saleor_loyalty.points.operations import post
 from saleor_loyalty.points.postings import Authorize
 from saleor_loyalty.points.queries import purses_of
 from saleor_loyalty.points.rules import Purse, Reason
+from saleor_loyalty.tiers.models import TierStanding
 from tests.factories import NOW, make_member, make_posting, make_program, make_user
 from tests.threads import in_threads
+from tests.tiers.ladders import make_tier
 
 ADA = "ada@example.com"
 
@@ -219,3 +221,16 @@ def test_joining_and_being_claimed_at_the_same_instant_ends_in_one_member():
         member = Member.objects.get(user=user)
         assert purses_of(member_ids=[member.pk])[member.pk] == Purse(available=10)
     assert not Member.objects.exclude(email="").exists()
+
+
+def test_whoever_finds_their_account_has_their_tier_published_in_it(program):
+    member = imported(program)
+    tier = make_tier(program, "Silver", 1000)
+    TierStanding.objects.create(
+        member=member, program=program, tier=tier, since=NOW, is_published=True
+    )
+    make_user(ADA)
+
+    claim_members(NOW)
+
+    assert TierStanding.objects.get().is_published is False

@@ -10,6 +10,8 @@ from django.db import connection, transaction
 
 from saleor_loyalty.flows.assign_tier import AssignmentInvalid, assign_tier, end_assignment
 from saleor_loyalty.flows.evaluate_tiers import evaluate_tiers
+from saleor_loyalty.flows.grant_benefits import grant_due_benefits
+from saleor_loyalty.flows.join_program import join_program
 from saleor_loyalty.flows.review_tiers import (
     apply_changed_ladders,
     review_all_tiers,
@@ -17,9 +19,10 @@ from saleor_loyalty.flows.review_tiers import (
 )
 from saleor_loyalty.points.models import Entry
 from saleor_loyalty.points.operations import lock_members
+from saleor_loyalty.programs.calendar import Period
 from saleor_loyalty.programs.operations import ProgramChanges, update_program
 from saleor_loyalty.tiers.benefits import Benefit, BenefitKind
-from saleor_loyalty.tiers.models import Tier, TierLadder, TierStanding
+from saleor_loyalty.tiers.models import Tier, TierChange, TierLadder, TierStanding
 from saleor_loyalty.tiers.operations import (
     TierChanges,
     TierInvalid,
@@ -28,7 +31,7 @@ from saleor_loyalty.tiers.operations import (
     update_tier,
 )
 from saleor_loyalty.tiers.rules import Demotion, Metric, Thresholds
-from tests.factories import NOW, make_member, make_program, make_user, rate
+from tests.factories import CHANNEL, NOW, make_member, make_program, make_user, rate
 from tests.flows.test_settle_orders import Orders, settle
 from tests.flows.test_tiers import big, story, tier_of
 from tests.threads import in_threads
@@ -248,3 +251,35 @@ def test_texts_of_benefits_have_an_end(program, changes):
 
     assert Tier.objects.get().benefits == tier.benefits
     assert not tier.translations.exists()
+
+
+def test_who_is_in_an_open_tier_that_is_open_no_more_is_told_an_end(db):
+    program = make_program()
+    bronze = make_tier(program, "Bronze", 0)
+    make_tier(program, "Silver", 1000)
+    member = join_program(user_id=make_user().pk, channel_id=CHANNEL, now=NOW)
+    assert member.standing.kept_on is None
+
+    update_tier(tier_id=bronze.pk, changes=TierChanges(thresholds=Thresholds(points=500)), now=NOW)
+    apply_changed_ladders(now=NOW)
+
+    standing = TierStanding.objects.get()
+    assert (standing.tier, standing.kept_on) == (bronze, date(2027, 12, 31))
+    assert TierChange.objects.first().kind == "ladder_changed"
+
+
+def test_the_grace_period_brings_no_new_vouchers(db):
+    program = make_program()
+    benefit = Benefit(key="post", kind=BenefitKind.FREE_SHIPPING, uses=1, period=Period.MONTH)
+    tier = make_tier(program, "Silver", 1000, benefits=[benefit])
+    for number, grace_on in enumerate((None, date(2026, 7, 1))):
+        TierStanding.objects.create(
+            member=make_member(program, user=make_user(f"user{number}@example.com")),
+            program=program,
+            tier=tier,
+            earned=tier,
+            since=NOW,
+            grace_on=grace_on,
+        )
+
+    assert grant_due_benefits(now=NOW) == 1

@@ -375,3 +375,40 @@ def test_a_short_tier_is_warned_of_at_its_half_and_moves_on_no_more_often_than_t
 
     assert kinds[:3] == [(4, "rose"), (24, "rose"), (44, "renewed")]
     assert [number for number, _ in kinds[2:]] == list(range(44, 200, 20))
+
+
+def test_no_end_is_told_beyond_a_gap_before_the_next_year_counts():
+    short = ladder(
+        window=Window.CALENDAR_YEAR,
+        moving_up=MovingUp.AT_PERIOD_END,
+        keeping=Keeping.MONTHS,
+        keep_months=1,
+        grace_days=0,
+    )
+    events = [(date(2025, 5, 1), 100), (date(2026, 1, 10), 100)]
+
+    risen = look(NOBODY, events, date(2026, 1, 15), of=short)
+    fallen = look(risen.standing, events, date(2026, 2, 1), of=short)
+    again = look(fallen.standing, events, date(2027, 1, 1), of=short)
+
+    assert (risen.tier_id, risen.standing.kept_on) == (SILVER, date(2026, 1, 31))
+    assert (fallen.kind, fallen.tier_id) == (ChangeKind.FELL, None)
+    assert (again.kind, again.standing.kept_on) == (ChangeKind.ROSE, date(2027, 1, 31))
+
+
+def test_who_earned_the_step_they_fall_to_has_it_no_shorter_than_who_did_not():
+    daily = ladder(
+        window=Window.ROLLING_DAYS,
+        window_length=1,
+        falling=Falling.ONE_STEP,
+        grace_days=0,
+        notice_days=0,
+    )
+    ends = []
+
+    for events in ([(SPRING, 500)], [(SPRING, 500), (SPRING + timedelta(1), 100)]):
+        risen = look(NOBODY, events, SPRING, of=daily)
+        fallen = look(risen.standing, events, SPRING + timedelta(2), of=daily)
+        ends.append((fallen.tier_id, fallen.standing.kept_on))
+
+    assert ends == [(SILVER, SPRING + timedelta(3))] * 2
