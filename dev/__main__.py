@@ -33,7 +33,7 @@ def test() -> int:
 
 
 def soak() -> int:
-    """Run the ledger's arbitrary sequences by the thousand (LOYALTY_SOAK_EXAMPLES: how many)."""
+    """Run arbitrary sequences and lives by the thousand (LOYALTY_SOAK_EXAMPLES: how many)."""
     from dev.checks import soak as run_soak
 
     return run_soak()

@@ -196,14 +196,14 @@ def _passes(name: str, command: List[str], variables: Dict[str, str]) -> bool:
 
 
 def soak() -> int:
-    """Run the ledger's arbitrary sequences by the thousand (LOYALTY_SOAK_EXAMPLES: how many)."""
+    """Run arbitrary sequences and lives by the thousand (LOYALTY_SOAK_EXAMPLES: how many)."""
     environment, _ = environment_or_engine()
     announce(environment)
     examples = os.environ.get("LOYALTY_SOAK_EXAMPLES") or SOAK_EXAMPLES
     with pg.server() as postgres, step(f"{examples} sequences of operations"):
         return _pytest(
             environment,
-            ["tests/points/test_machine.py"],
+            ["tests/points/test_machine.py", "tests/tiers/test_properties.py"],
             settings="tests.settings",
             variables={
                 "DATABASE_URL": postgres.database_url("postgres"),
