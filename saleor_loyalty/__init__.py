@@ -7,7 +7,8 @@ A map of the package, top to bottom; imports point downwards only:
     shop/      Saleor behind plain functions: order facts, customers, channels, SMTP settings
     management/ manage.py: verify, import, export, replay
     replay/    what a programme would have cost on a purchase history
-    flows/     what combines features: settling orders, adjusting points, joining, merging
+    flows/     what combines features: settling orders, looking at tiers, joining, merging
+    tiers/     the ladder, where members stand on it and why, what tiers give
     points/    the ledger: entries, balances, lots and holds; what time does to them; its proof
     earning/   earning rules, what they give, caps and budgets
     adjustments/ points by hand, and those that wait for a second person
