@@ -7,7 +7,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from saleor_loyalty.earning.conditions import KINDS, About, Condition
+from saleor_loyalty.earning.conditions import About, Condition
+from saleor_loyalty.earning.kinds import KINDS
 from saleor_loyalty.errors import LoyaltyError
 from saleor_loyalty.programs.calendar import Period
 

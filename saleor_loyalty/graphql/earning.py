@@ -11,7 +11,8 @@ from saleor.graphql.core.types.model import ModelObjectType
 from saleor.graphql.core.utils import from_global_id_or_error
 
 from saleor_loyalty.earning import models
-from saleor_loyalty.earning.conditions import KINDS, Condition
+from saleor_loyalty.earning.conditions import Condition
+from saleor_loyalty.earning.kinds import KINDS
 from saleor_loyalty.earning.rules import Action, Stacking, Trigger
 from saleor_loyalty.graphql.access import null_when_off
 from saleor_loyalty.graphql.enums import DOC_CATEGORY, condition_enum, enum_of

@@ -9,7 +9,7 @@ from saleor.graphql.core.scalars import PositiveDecimal
 from saleor.graphql.core.types import BaseInputObjectType, BaseObjectType, NonNullList
 
 from saleor_loyalty.earning import models
-from saleor_loyalty.earning.conditions import KINDS
+from saleor_loyalty.earning.kinds import KINDS
 from saleor_loyalty.earning.operations import (
     RuleChanges,
     create_rule,

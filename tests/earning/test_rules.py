@@ -2,7 +2,8 @@ from datetime import timedelta
 
 import pytest
 
-from saleor_loyalty.earning.conditions import KINDS, ConditionInvalid
+from saleor_loyalty.earning.conditions import ConditionInvalid
+from saleor_loyalty.earning.kinds import KINDS
 from saleor_loyalty.earning.models import EarningRule, EarningRuleVersion
 from saleor_loyalty.earning.operations import (
     EarningRuleNotFound,

@@ -3,7 +3,7 @@ from decimal import Decimal
 
 import pytest
 
-from saleor_loyalty.earning.conditions import HasVoucher, InCategory
+from saleor_loyalty.earning.kinds import HasVoucher, InCategory
 from saleor_loyalty.earning.operations import RuleChanges, create_rule, update_rule
 from saleor_loyalty.earning.rules import Action, RuleDefinition, Trigger
 from saleor_loyalty.errors import LoyaltyError
