@@ -178,11 +178,11 @@ def grant_due_benefits(*, now: datetime) -> int:
     account was deleted gets nothing more, and who is in the grace period nothing until it is over.
     """
     given = 0
-    for program in Program.objects.filter(is_active=True):
-        for tier in Tier.objects.filter(program=program, deleted_at=None):
-            for benefit in benefits_of(tier):
-                if benefit.kind in VOUCHERS:
-                    given += _grant_to_all(tier, benefit, time_zone=program.time_zone, now=now)
+    tiers = Tier.objects.filter(program__is_active=True, deleted_at=None)
+    for tier in tiers.select_related("program"):
+        for benefit in benefits_of(tier):
+            if benefit.kind in VOUCHERS:
+                given += _grant_to_all(tier, benefit, time_zone=tier.program.time_zone, now=now)
     return given
 
 

@@ -65,11 +65,12 @@ class Standing:
     def ends_on(self, ladder: Ladder) -> date | None:
         """Return the last day on which the tier in force is certain; None: no end in sight."""
         assigned = ladder.tier(self.assigned_id)
-        if assigned is not None and self.tier_id(ladder) == assigned.tier_id:
-            if self.assigned_on is None or ladder.tier(self.earned_id) != assigned:
-                return self.assigned_on
-            return None if self.kept_on is None else max(self.assigned_on, self.kept_on)
-        return self.grace_on or self.kept_on
+        earned_until = self.grace_on or self.kept_on
+        if assigned is None or self.tier_id(ladder) != assigned.tier_id:
+            return earned_until
+        if self.assigned_on is None or ladder.tier(self.earned_id) != assigned:
+            return self.assigned_on
+        return None if earned_until is None else max(self.assigned_on, earned_until)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,9 +170,9 @@ def _earned(  # noqa: PLR0911 -- one return for each thing that can happen
 
 def _has_new_terms(standing: Standing, *, ladder: Ladder) -> bool:
     """Tell whether a tier that had no end is to have one, from the day that the ladder changed."""
-    can_end = ladder.terms.keeping is not Keeping.FOREVER
+    terms = ladder.terms
+    can_end = terms.keeping is not Keeping.FOREVER and terms.falling is not Falling.NEVER
     is_older = ladder.strict_since <= standing.version < ladder.terms_since
-    can_end = can_end and ladder.terms.falling is not Falling.NEVER
     return can_end and is_older and standing.kept_on is None and standing.grace_on is None
 
 

@@ -24,7 +24,7 @@ from saleor_loyalty.tiers.rules import (
     LadderTerms,
     Thresholds,
     TierInvalid,
-    TierRules,
+    closes,
 )
 
 MAX_LANGUAGE_LENGTH = 35
@@ -80,7 +80,7 @@ def update_ladder(
 
     """
     ladder = _locked_ladder(program_id, now=now)
-    before = ladder_terms(ladder)
+    before = _terms(ladder)
     after = LadderTerms.from_json(before.as_json() | dict(terms))
     check_terms(after)
     ladder.terms = after.as_json()
@@ -152,7 +152,7 @@ def update_tier(
     _check(ladder, complete=[tier.pk] if has_changed else ())
     if has_changed or demotion is Demotion.AT_ONCE:
         _advance(ladder, now=now, demotion=demotion)
-        if closes(Thresholds.from_json(before[0]), tier_rules(tier), ladder_terms(ladder)):
+        if closes(Thresholds.from_json(before[0]), tier_rules(tier), _terms(ladder)):
             ladder.terms_since = ladder.version
         ladder.save()
     if slug != tier.slug:
@@ -204,23 +204,13 @@ def delete_tier(*, tier_id: int, move_to_id: int | None, now: datetime) -> Tier:
     tier.replaced_by_id = move_to_id
     tier.save()
     tier.factors.filter(valid_until=None).update(valid_until=now)
-    for number, one in enumerate(tiers_of(program_ids=[tier.program_id])[tier.program_id]):
-        Tier.objects.filter(pk=one.pk).update(position=number)
+    left = tiers_of(program_ids=[tier.program_id])[tier.program_id]
+    for number, one in enumerate(left):
+        one.position = number
+    Tier.objects.bulk_update(left, ["position"])
     _advance(ladder, now=now)
     ladder.save()
     return tier
-
-
-def closes(before: Thresholds, tier: TierRules, terms: LadderTerms) -> bool:
-    """Tell whether a tier that was everybody's is so no more: its members get an end to it."""
-    had, needs = before.needed(terms.metric), tier.thresholds.needed(terms.metric)
-    was_open = had is not None and not any(had.values())
-    return was_open and needs is not None and any(needs.values())
-
-
-def ladder_terms(ladder: TierLadder) -> LadderTerms:
-    """Return a ladder's terms."""
-    return LadderTerms.from_json(ladder.terms)
 
 
 def mark_applied(*, program_id: int, version: int) -> None:
@@ -228,6 +218,10 @@ def mark_applied(*, program_id: int, version: int) -> None:
     TierLadder.objects.filter(program=program_id, applied_version__lt=version).update(
         applied_version=version
     )
+
+
+def _terms(ladder: TierLadder) -> LadderTerms:
+    return LadderTerms.from_json(ladder.terms)
 
 
 def _locked_ladder(program_id: int, *, now: datetime) -> TierLadder:
@@ -260,7 +254,7 @@ def _check(ladder: TierLadder, *, complete: Collection[int] | None) -> None:
     rates = EarningRate.objects.filter(program=ladder.program_id, valid_until=None)
     tiers = tiers_of(program_ids=[ladder.program_id])[ladder.program_id]
     check_ladder(
-        terms=ladder_terms(ladder),
+        terms=_terms(ladder),
         tiers=[tier_rules(tier) for tier in tiers],
         currencies=set(rates.values_list("currency", flat=True)),
         complete=complete,

@@ -8,7 +8,7 @@ from saleor_loyalty.programs.models import EarningRate, Program
 from saleor_loyalty.programs.operations import ProgramNotFound
 from saleor_loyalty.tiers.checks import check_ladder, check_terms
 from saleor_loyalty.tiers.models import Tier, TierLadder
-from saleor_loyalty.tiers.operations import TierNotFound, closes
+from saleor_loyalty.tiers.operations import TierNotFound
 from saleor_loyalty.tiers.queries import ladder_of
 from saleor_loyalty.tiers.rules import (
     MEANING,
@@ -17,6 +17,7 @@ from saleor_loyalty.tiers.rules import (
     LadderTerms,
     TierInvalid,
     TierRules,
+    closes,
 )
 
 TIER_VALUES = ("name", "thresholds", "is_invitation_only")

@@ -256,3 +256,10 @@ def share(amounts: Amounts, needed: Amounts) -> Fraction:
         ),
         Fraction(0),
     )
+
+
+def closes(before: Thresholds, tier: TierRules, terms: LadderTerms) -> bool:
+    """Tell whether a tier that was everybody's is so no more: its members get an end to it."""
+    had, needs = before.needed(terms.metric), tier.thresholds.needed(terms.metric)
+    was_open = had is not None and not any(had.values())
+    return was_open and needs is not None and any(needs.values())

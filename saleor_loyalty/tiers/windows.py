@@ -115,9 +115,8 @@ def history_since(today: date, *, terms: LadderTerms) -> date:
     kept = terms.keep_months if terms.keeping is Keeping.MONTHS else months
     days = terms.window_length if terms.window is Window.ROLLING_DAYS else 0
     kept_days = days if terms.keeping is Keeping.NEXT_PERIOD else 0
-    # A year more for those that are counted in whole years, and some days for clipped months.
-    slack = 12 if terms.window in YEARLY else 0
-    return add_months(today, -(months + kept + slack)) - timedelta(days=days + kept_days + 31)
+    # A month more, for months that are clipped.
+    return add_months(today, -(months + kept)) - timedelta(days=days + kept_days + 31)
 
 
 def last_met(

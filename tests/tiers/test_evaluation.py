@@ -412,3 +412,16 @@ def test_who_earned_the_step_they_fall_to_has_it_no_shorter_than_who_did_not():
         ends.append((fallen.tier_id, fallen.standing.kept_on))
 
     assert ends == [(SILVER, SPRING + timedelta(3))] * 2
+
+
+def test_a_tier_that_is_earned_and_assigned_is_certain_until_the_later_end():
+    both = Standing(
+        earned_id=GOLD,
+        kept_on=date(2027, 12, 31),
+        grace_on=date(2026, 6, 15),
+        assigned_id=GOLD,
+        assigned_on=date(2026, 5, 31),
+        version=1,
+    )
+
+    assert both.ends_on(ladder()) == date(2026, 6, 15)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.points.operations import post
+from saleor_loyalty.tiers.entitlement import entitlement
 from saleor_loyalty.tiers.evaluation import Standing, decide
 from saleor_loyalty.tiers.history import history_of_days
 from saleor_loyalty.tiers.measuring import histories_of
@@ -160,6 +161,31 @@ def test_what_is_cut_off_as_too_old_changes_nothing(of, some, later):
     )
 
     assert cut == whole
+
+
+@pytest.mark.parametrize("keep_months", [0, 1, 14])
+@pytest.mark.parametrize(
+    ("window", "length"),
+    [
+        (Window.CALENDAR_YEAR, 0),
+        (Window.MEMBERSHIP_YEAR, 0),
+        (Window.ROLLING_DAYS, 1),
+        (Window.ROLLING_DAYS, 365),
+        (Window.ROLLING_MONTHS, 1),
+        (Window.ROLLING_MONTHS, 12),
+    ],
+)
+def test_whatever_alone_still_keeps_a_tier_is_not_too_old_to_be_read(window, length, keep_months):
+    by_months = {"keeping": Keeping.MONTHS, "keep_months": keep_months} if keep_months else {}
+    of = ladder(window=window, window_length=length, **by_months)
+
+    for today in (date(2028, 1, 1), date(2028, 2, 28), date(2028, 2, 29), date(2028, 12, 31)):
+        since = history_since(today, terms=of.terms)
+        for days in range(1300):
+            on = today - days * DAY
+            one = history_of_days({"": {on: 1_000_000}})
+            found = entitlement(one, ladder=of, joined_on=LEAPLING, today=today)
+            assert found is None or on >= since, (today, on)
 
 
 @pytest.mark.parametrize(
