@@ -7,7 +7,9 @@ A map of the package, top to bottom; imports point downwards only:
     shop/      Saleor behind plain functions: order facts, customers, channels, SMTP settings
     management/ manage.py: verify, import, export, replay
     replay/    what a programme would have cost on a purchase history
-    flows/     what combines features: settling orders, looking at tiers, joining, merging
+    flows/     what combines features: settling orders, spending, rewards, tiers, joining
+    rewards/   the catalogue, what was redeemed or given, and what became of it
+    spending/  points that pay at checkout
     tiers/     the ladder, where members stand on it and why, what tiers give
     points/    the ledger: entries, balances, lots and holds; what time does to them; its proof
     earning/   earning rules, what they give, caps and budgets

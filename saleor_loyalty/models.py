@@ -18,6 +18,14 @@ from saleor_loyalty.programs.models import (
     ProgramPeriod,
     ProgramPolicy,
 )
+from saleor_loyalty.rewards.models import (
+    Redemption,
+    RedemptionStep,
+    Reward,
+    RewardTranslation,
+    RewardVoucher,
+)
+from saleor_loyalty.spending.models import Spending
 from saleor_loyalty.tiers.models import (
     BenefitGrant,
     BenefitVoucher,
@@ -51,7 +59,13 @@ __all__ = [
     "ProgramChannel",
     "ProgramPeriod",
     "ProgramPolicy",
+    "Redemption",
+    "RedemptionStep",
+    "Reward",
+    "RewardTranslation",
+    "RewardVoucher",
     "SettledOrder",
+    "Spending",
     "Tier",
     "TierChange",
     "TierFactor",

@@ -71,6 +71,7 @@ class OrderFacts:
     `account_since` is when it was made.
 
     `paid_with_gift_cards` and `paid_with_points` are what these paid, in money, beside `total`.
+    `gift_cards_used`: the shop's gift cards (ids as text) with what each paid, those of points too.
     `earlier_orders` counts the customer's orders placed before it. `paid_at` and `fulfilled_at`:
     when it was paid in full and when all of it was sent, None while it is not.
     """
@@ -98,6 +99,7 @@ class OrderFacts:
     shipping_net: Decimal = Decimal(0)
     paid_with_gift_cards: Decimal = Decimal(0)
     paid_with_points: Decimal = Decimal(0)
+    gift_cards_used: tuple[tuple[str, Decimal], ...] = ()
     paid_at: datetime | None = None
     fulfilled_at: datetime | None = None
     country: str = ""

@@ -10,6 +10,7 @@ from django.core.validators import URLValidator, validate_email
 from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseNotFound, JsonResponse
 from django.utils import timezone
+from saleor.checkout.error_codes import CheckoutErrorCode
 from saleor.core.db.connection import allow_writer
 from saleor.plugins.base_plugin import BasePlugin, ConfigurationTypeField
 from saleor.plugins.error_codes import PluginErrorCode
@@ -18,6 +19,7 @@ from saleor.plugins.models import PluginConfiguration
 from saleor_loyalty.orders.operations import mark_due
 from saleor_loyalty.plugin.version import VERSION
 from saleor_loyalty.plugin.wake import wake_settling
+from saleor_loyalty.shop.completion import refusal_of
 from saleor_loyalty.shop.orders import guest_orders_of
 from saleor_loyalty.shop.settings import PLUGIN_ID, settings_from
 from saleor_loyalty.shop.tiers import put_right
@@ -136,6 +138,30 @@ class LoyaltyPlugin(BasePlugin):
         if self.active and path.strip("/") == "health":
             return JsonResponse({"status": "ok", "version": VERSION})
         return HttpResponseNotFound()
+
+    def preprocess_order_creation(
+        self, checkout_info: Any, lines: Any, previous_value: Any = None, **kwargs: Any
+    ) -> Any:
+        """Refuse an order whose codes are not its customer's, or not good any more.
+
+        Raises:
+            ValidationError: as Saleor expects it where an order must not be created.
+
+        """
+        words = self._refusal_of(checkout_info, lines)
+        if words is not None:
+            raise ValidationError(words, code=CheckoutErrorCode.INVALID.value)
+        return previous_value
+
+    @staticmethod
+    def _refusal_of(checkout_info: Any, lines: Any) -> str | None:
+        """Look at a checkout; a look that fails by itself must not keep the shop from selling."""
+        try:
+            with allow_writer(), transaction.atomic():
+                return refusal_of(checkout_info, lines or (), now=timezone.now())
+        except Exception:
+            logger.exception("Loyalty could not look at checkout %s", checkout_info.checkout.pk)
+            return None
 
     def _mark(self, order_ids: Sequence[str]) -> None:
         mark_due(order_ids=order_ids, now=timezone.now())

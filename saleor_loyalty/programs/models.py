@@ -17,7 +17,8 @@ class Program(models.Model):
     `points_name` is what its points are called ("Stars"); empty means the plain word
     "points" in the reader's language. Dates that people see are in `time_zone` (IANA name).
     `guest_order_days`: a guest's order is credited to the confirmed account with its address, if
-    that was made at most so many days after the order; 0 means before it.
+    that was made at most so many days after the order; 0 means before it. `spending` are its
+    `SpendingTerms` as plain data.
     """
 
     name = models.CharField(max_length=MAX_NAME_LENGTH)
@@ -29,6 +30,7 @@ class Program(models.Model):
         default=Enrollment.AUTOMATIC.value,
     )
     guest_order_days = models.PositiveIntegerField(default=30)
+    spending = models.JSONField(default=dict)
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()

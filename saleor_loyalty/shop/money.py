@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from uuid import UUID
 
@@ -15,13 +15,16 @@ from saleor.payment.models import Payment, Transaction, TransactionEvent, Transa
 
 @dataclass
 class Money:
-    """What is charged, what went back to a customer, and what is on its way but may still fail."""
+    """What is charged, what went back to a customer, and what is on its way but may still fail.
+
+    `gift_cards`: what each paid, by its id as text.
+    """
 
     charged: Decimal = Decimal(0)
     refunded: Decimal = Decimal(0)
     pending: Decimal = Decimal(0)
     charged_back: Decimal = Decimal(0)
-    gift_cards: Decimal = Decimal(0)
+    gift_cards: dict[str, Decimal] = field(default_factory=dict)
 
 
 def money_of(pks: Sequence[UUID]) -> dict[UUID, Money]:
@@ -55,9 +58,13 @@ def money_of(pks: Sequence[UUID]) -> dict[UUID, Money]:
     ):
         found[order_id].charged_back += amount
     used = GiftCardEvent.objects.filter(order_id__in=pks, type=GiftCardEvents.USED_IN_ORDER)
-    for order_id, parameters in used.order_by().values_list("order_id", "parameters"):
+    for order_id, card_id, parameters in used.order_by().values_list(
+        "order_id", "gift_card_id", "parameters"
+    ):
         balance = parameters["balance"]
-        found[order_id].gift_cards += Decimal(str(balance["old_current_balance"])) - Decimal(
+        paid = Decimal(str(balance["old_current_balance"])) - Decimal(
             str(balance["current_balance"])
         )
+        cards = found[order_id].gift_cards
+        cards[str(card_id)] = cards.get(str(card_id), Decimal(0)) + paid
     return found

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from itertools import batched
 from typing import Any
 from uuid import UUID
@@ -146,7 +147,8 @@ def _facts(
         charged=max(row["total_charged_amount"], money.charged) + money.pending,
         refunded=money.refunded,
         charged_back=money.charged_back,
-        paid_with_gift_cards=money.gift_cards,
+        paid_with_gift_cards=sum(money.gift_cards.values(), Decimal(0)),
+        gift_cards_used=tuple(sorted(money.gift_cards.items())),
         paid_at=moments.get(OrderEvents.ORDER_FULLY_PAID),
         fulfilled_at=fulfilled_at if row["status"] in SENT else None,
         country=row["shipping_address__country"] or row["billing_address__country"] or "",
