@@ -7,6 +7,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+from saleor_loyalty.errors import LoyaltyError
+
 MAX_NAME_LENGTH = 120
 MAX_TEXT_LENGTH = 5000
 MAX_PRICE_POINTS = 100_000_000
@@ -114,3 +116,68 @@ class RewardContent:
             product_ids=tuple(data.get("product_ids", ())),
             exclusive_until=None if until is None else datetime.fromisoformat(until),
         )
+
+
+class Obstacle(StrEnum):
+    """Why a member cannot redeem a reward now.
+
+    NOT_ACTIVE: it is switched off. NOT_STARTED, OVER: its dates. TIER: it is for other tiers.
+    OUT_OF_STOCK: none are left. LIMIT: the member had as many as one may have in the period.
+    POINTS: the member has too few available.
+    """
+
+    NOT_ACTIVE = "not_active"
+    NOT_STARTED = "not_started"
+    OVER = "over"
+    TIER = "tier"
+    OUT_OF_STOCK = "out_of_stock"
+    LIMIT = "limit"
+    POINTS = "points"
+
+
+class RewardUnavailable(LoyaltyError):
+    """A member cannot have a reward now; `obstacle` says why."""
+
+    code = "reward_unavailable"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RewardState:
+    """What decides whether a member may redeem a reward.
+
+    `tier_ids`: who may; empty: everybody. `ends_at` is exclusive. `stock`: how many are left.
+    `limit_count`: how many a member may have in its period. None: no limit.
+    """
+
+    is_active: bool
+    starts_at: datetime | None
+    ends_at: datetime | None
+    tier_ids: frozenset[int]
+    stock: int | None
+    limit_count: int | None
+    price_points: int
+
+
+def obstacle_of(
+    *, reward: RewardState, tier_id: int | None, redeemed: int, available: int, now: datetime
+) -> Obstacle | None:
+    """Return the first thing that keeps a member from redeeming a reward now, or None.
+
+    `tier_id` is the member's tier, `redeemed` what they had of it in the limit's period,
+    `available` their points. What they can do nothing about comes first, points come last.
+    """
+    if not reward.is_active:
+        return Obstacle.NOT_ACTIVE
+    if reward.starts_at is not None and now < reward.starts_at:
+        return Obstacle.NOT_STARTED
+    if reward.ends_at is not None and now >= reward.ends_at:
+        return Obstacle.OVER
+    if reward.tier_ids and tier_id not in reward.tier_ids:
+        return Obstacle.TIER
+    if reward.stock == 0:
+        return Obstacle.OUT_OF_STOCK
+    if reward.limit_count is not None and redeemed >= reward.limit_count:
+        return Obstacle.LIMIT
+    if available < reward.price_points:
+        return Obstacle.POINTS
+    return None
