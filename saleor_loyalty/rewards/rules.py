@@ -166,18 +166,14 @@ def obstacle_of(
     `tier_id` is the member's tier, `redeemed` what they had of it in the limit's period,
     `available` their points. What they can do nothing about comes first, points come last.
     """
-    if not reward.is_active:
-        return Obstacle.NOT_ACTIVE
-    if reward.starts_at is not None and now < reward.starts_at:
-        return Obstacle.NOT_STARTED
-    if reward.ends_at is not None and now >= reward.ends_at:
-        return Obstacle.OVER
-    if reward.tier_ids and tier_id not in reward.tier_ids:
-        return Obstacle.TIER
-    if reward.stock == 0:
-        return Obstacle.OUT_OF_STOCK
-    if reward.limit_count is not None and redeemed >= reward.limit_count:
-        return Obstacle.LIMIT
-    if available < reward.price_points:
-        return Obstacle.POINTS
-    return None
+    limit = reward.limit_count
+    stands_in_the_way = {
+        Obstacle.NOT_ACTIVE: not reward.is_active,
+        Obstacle.NOT_STARTED: reward.starts_at is not None and now < reward.starts_at,
+        Obstacle.OVER: reward.ends_at is not None and now >= reward.ends_at,
+        Obstacle.TIER: bool(reward.tier_ids) and tier_id not in reward.tier_ids,
+        Obstacle.OUT_OF_STOCK: reward.stock == 0,
+        Obstacle.LIMIT: limit is not None and redeemed >= limit,
+        Obstacle.POINTS: available < reward.price_points,
+    }
+    return next((one for one, is_so in stands_in_the_way.items() if is_so), None)
