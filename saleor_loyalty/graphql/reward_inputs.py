@@ -137,11 +137,7 @@ def _date(_mutation: Any, name: str, given: datetime | None) -> datetime | None:
     """Return a date in UTC, which is what one without a zone is in."""
     if given is None:
         return None
-    try:
-        return (given if given.tzinfo else given.replace(tzinfo=UTC)).astimezone(UTC)
-    except OverflowError:
-        problem = "The date is too far away."
-        raise _refused(name, problem, LoyaltyErrorCode.INVALID) from None
+    return (given if given.tzinfo else given.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def _tiers(mutation: type[LoyaltyMutation], name: str, given: Sequence[str]) -> frozenset[int]:
