@@ -32,7 +32,8 @@ class Part:
     """What one rule gave: wanted, granted, and why less.
 
     `rule` None: the programme's rate, or with a `tier` what the member's tier adds to it.
-    `points` may be below 0 for a multiplier below 1.
+    `granted` may be below 0 for a multiplier below 1. `gifts`: 1 where the rule gives a reward, and
+    no limit of its own keeps it from that.
     """
 
     rule: RuleVersion | None
@@ -40,6 +41,7 @@ class Part:
     wanted: int
     granted: int
     why: str = ""
+    gifts: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +59,10 @@ class Evaluation:
 
 @dataclass(frozen=True, kw_only=True)
 class RuleUsage:
-    """What a member got by a rule: in its cap's period, and when last. Budget: what is left."""
+    """What a member got by a rule: in its cap's period, and when last. Budget: what is left.
+
+    Of a rule that gives rewards `times` are the gifts.
+    """
 
     points: int = 0
     times: int = 0
@@ -145,6 +150,7 @@ class _Gained:
     wanted: Fraction
     why: str = ""
     tier: MemberTier | None = None
+    gifts: int = 0
 
     @property
     def total(self) -> Fraction:
@@ -195,6 +201,10 @@ def _gains(
 
 def _limited(rule: RuleVersion, gain: Gain, *, usage: Usage | None, moment: datetime) -> _Gained:
     """Cut what a rule gives to what its caps and budget leave, the same share of each line."""
+    if rule.definition.gives_reward:
+        before = (usage or Usage()).by_rule.get(rule.rule_id, RuleUsage())
+        gifts, why = limit_of_rule(rule, 1, usage=before, moment=moment)
+        return _Gained(rule=rule, gain={}, wanted=Fraction(0), why=why, gifts=gifts)
     wanted = sum(gain.values(), Fraction(0))
     if usage is None or wanted <= 0:
         return _Gained(rule=rule, gain=gain, wanted=wanted)
@@ -246,6 +256,8 @@ def _gain(
     before: Sequence[_Gained],
 ) -> Gain:
     definition = rule.definition
+    if definition.gives_reward:
+        return {}
     if definition.action is Action.FIXED_POINTS:
         return {None: Fraction(definition.points)}
     if definition.action is Action.POINTS_PER_ITEM:
@@ -282,7 +294,16 @@ def _rounded(gains: Sequence[_Gained], *, policy: Policy) -> list[Part]:
             points = upto - _round(so_far, policy.rounding)
         so_far += one.total
         wanted = max(_round(one.wanted, policy.rounding), points) if one.why else points
-        parts.append(Part(rule=one.rule, tier=one.tier, wanted=wanted, granted=points, why=one.why))
+        parts.append(
+            Part(
+                rule=one.rule,
+                tier=one.tier,
+                wanted=wanted,
+                granted=points,
+                why=one.why,
+                gifts=one.gifts,
+            )
+        )
     missing = _round(so_far, Rounding.DOWN) - sum(part.granted for part in parts)
     if missing > 0:
         points = parts[0].granted + missing

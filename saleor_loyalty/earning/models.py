@@ -58,7 +58,8 @@ class EarningGrant(models.Model):
     """Points that a rule gave for one cause: for caps, cooldowns and explanations.
 
     `cause` is "order:<id>", "activity:<key>" and the like; `wanted` is what the rule asked for,
-    `granted` what was left of it after caps and budgets.
+    `granted` what was left of it after caps and budgets. Of a rule that gives a reward they are
+    gifts, not points: 1, and 1 or 0.
     """
 
     id = models.BigAutoField(primary_key=True)

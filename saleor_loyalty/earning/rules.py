@@ -35,12 +35,13 @@ ON_ORDERS = frozenset({Trigger.ORDER, Trigger.FIRST_ORDER})
 
 
 class Action(StrEnum):
-    """What a rule gives."""
+    """What a rule gives. GIVE_REWARD: a reward of the catalogue, as a gift, and no points."""
 
     POINTS_PER_UNIT = "points_per_unit"
     FIXED_POINTS = "fixed_points"
     POINTS_PER_ITEM = "points_per_item"
     MULTIPLIER = "multiplier"
+    GIVE_REWARD = "give_reward"
 
 
 class Stacking(StrEnum):
@@ -79,7 +80,8 @@ class RuleDefinition:
     """All that a rule says.
 
     `rates` are points per unit of money, by currency; `points` those of a fixed action or of an
-    item; `factor` a multiplier's (0 and more: 0 takes the items out of earning).
+    item; `factor` a multiplier's (0 and more: 0 takes the items out of earning). `reward_id`: the
+    reward that it gives, in place of points.
     `maximum_points`: the most it gives at once. `cap_points` and `cap_times`: the most a member
     gets a `cap_period`, in the programme's zone; `cooldown_days`: how long a member waits
     between two times. `budget_points`: the most all members get a `budget_period`; staff are
@@ -93,6 +95,7 @@ class RuleDefinition:
     rates: Mapping[str, Decimal] = field(default_factory=dict)
     points: int = 0
     factor: Decimal = Decimal(1)
+    reward_id: int | None = None
     conditions: tuple[Condition, ...] = ()
     stacking: Stacking = Stacking.ADD
     maximum_points: int | None = None
@@ -110,6 +113,11 @@ class RuleDefinition:
     def is_on_orders(self) -> bool:
         """Whether orders earn by it."""
         return self.trigger in ON_ORDERS
+
+    @property
+    def gives_reward(self) -> bool:
+        """Whether it gives a reward and no points."""
+        return self.action is Action.GIVE_REWARD
 
     @property
     def has_limits_of_a_member(self) -> bool:
@@ -204,8 +212,11 @@ def _check_trigger(definition: RuleDefinition) -> None:
         )
     if definition.activity and not is_activity:
         raise RuleInvalid(field="activity", problem="is for rules with the trigger ACTIVITY alone")
-    if not definition.is_on_orders and definition.action is not Action.FIXED_POINTS:
-        raise RuleInvalid(field="action", problem="must be fixed points where there is no order")
+    without_order = {Action.FIXED_POINTS, Action.GIVE_REWARD}
+    if not definition.is_on_orders and definition.action not in without_order:
+        raise RuleInvalid(
+            field="action", problem="must be fixed points or a reward where there is no order"
+        )
     if not definition.is_on_orders and definition.stacking is not Stacking.ADD:
         raise RuleInvalid(field="stacking", problem="must be ADD where there is no order")
 
@@ -227,6 +238,20 @@ def _check_action(definition: RuleDefinition, *, currencies: Collection[str]) ->
         raise RuleInvalid(field="factor", problem="is for multipliers alone")
     elif definition.stacking is Stacking.MULTIPLY:
         raise RuleInvalid(field="stacking", problem="MULTIPLY is for multipliers alone")
+    if definition.gives_reward:
+        _check_reward(definition)
+    elif definition.reward_id is not None:
+        raise RuleInvalid(field="reward", problem="is for rules that give one alone")
+
+
+def _check_reward(definition: RuleDefinition) -> None:
+    if definition.reward_id is None:
+        raise RuleInvalid(field="reward", problem="must be named")
+    if definition.stacking is not Stacking.ADD:
+        raise RuleInvalid(field="stacking", problem="must be ADD where a reward is given")
+    for name in ("maximum_points", "cap_points", "budget_points", "maturing_days", "expiry_days"):
+        if getattr(definition, name) is not None:
+            raise RuleInvalid(field=name, problem="is about points; this rule gives a reward")
 
 
 def _check_rates(rates: Mapping[str, Decimal], *, currencies: Collection[str]) -> None:

@@ -135,10 +135,24 @@ class UsageBook:
             self._use_rule(cause, rules.get(given.rule_id), -given.granted)
 
     def note(self, cause: Cause, parts: Sequence[Part], *, points: int) -> None:
-        """Remember what a cause got: a grant for each rule, and `points` of the budget in all."""
+        """Remember what a cause got: a grant for each rule, and `points` of the budget in all.
+
+        Of a rule that gives a reward the gift is what is wanted and granted: one or none.
+        """
         self._use_program(cause, points)
         for part in parts:
-            if part.rule is None or part.wanted <= 0:
+            if part.rule is None:
+                continue
+            if part.rule.definition.gives_reward:
+                self._grants[cause.customer][part.rule.rule_id, cause.name] = Given(
+                    rule_id=part.rule.rule_id,
+                    version_id=part.rule.version_id,
+                    wanted=1,
+                    granted=part.gifts,
+                    moment=cause.moment,
+                )
+                continue
+            if part.wanted <= 0:
                 continue
             self._grants[cause.customer][part.rule.rule_id, cause.name] = Given(
                 rule_id=part.rule.rule_id,

@@ -19,6 +19,7 @@ from saleor_loyalty.points.operations import lock_members, post
 from saleor_loyalty.points.postings import Award, Posting
 from saleor_loyalty.points.rules import Bucket, LotTerms, Reason
 from saleor_loyalty.points.transfers import MoveDebt, MoveExpired, MoveOut
+from saleor_loyalty.rewards.models import Redemption
 from saleor_loyalty.tiers.models import BenefitGrant, TierStanding
 from saleor_loyalty.tiers.queries import ladders_of
 from saleor_loyalty.tiers.rules import ChangeKind, Window
@@ -85,6 +86,7 @@ def _check(member: Member, into: Member) -> None:
 def _take_over(member: Member, into: Member) -> None:
     """Let the other member answer for the orders and limits of a merged one."""
     _take_over_orders(member, into)
+    _take_over_redemptions(member, into)
     Adjustment.objects.filter(member=member, status="waiting").update(member=into)
     if into.born_on is None and member.born_on is not None:
         into.born_on = member.born_on
@@ -134,6 +136,19 @@ def _take_over_grants(member: Member, into: Member) -> None:
         had.add(identity_of(grant)[1:])
         grant.member = into
         grant.save(update_fields=["member", "number"])
+
+
+def _take_over_redemptions(member: Member, into: Member) -> None:
+    """Let the other member have what a merged one redeemed and was given.
+
+    The points for it stay with the hold they were spent from. Where both used a key, the merged
+    member's gets another: who asks with it means the other member's.
+    """
+    rows = Redemption.objects.filter(member=member)
+    for one in rows.filter(key__in=Redemption.objects.filter(member=into).values("key")):
+        one.key = f"merged:{one.pk}"
+        one.save(update_fields=["key"])
+    rows.update(member=into)
 
 
 def _free_from_years(into: Member) -> None:

@@ -25,9 +25,10 @@ from saleor_loyalty.errors import LoyaltyError
 from saleor_loyalty.flows.adjust_points import MemberNotFound
 from saleor_loyalty.flows.evaluate_tiers import evaluate_tiers
 from saleor_loyalty.flows.order_lots import expiring
+from saleor_loyalty.flows.rule_gifts import RuleGift, give_rule_gifts
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.members.rules import JoinedBy
-from saleor_loyalty.points.operations import post
+from saleor_loyalty.points.operations import lock_members, post
 from saleor_loyalty.points.postings import Award
 from saleor_loyalty.points.rules import Reason
 from saleor_loyalty.programs.calendar import local_date
@@ -80,6 +81,7 @@ def reward_activities(*, activities: Sequence[Activity], now: datetime) -> dict[
         presences={_presence(one) for one in activities} if any(rules.values()) else ()
     )
     postings: list[Award] = []
+    gifts: list[RuleGift] = []
     points: dict[str, int] = {}
     for activity, cause in zip(activities, causes, strict=True):
         if terms[activity.member.program_id].enrollment_at(activity.moment) is None:
@@ -93,7 +95,14 @@ def reward_activities(*, activities: Sequence[Activity], now: datetime) -> dict[
             points[cause.name] = points.get(cause.name, 0) + part.granted
             if part.granted:
                 postings.append(_award(activity, cause, part, now=now))
+            if part.gifts:
+                gifts.append(_gift(activity, cause, rule))
+    if gifts:
+        lock_members(
+            member_ids={one.member_id for one in gifts} | {one.member_id for one in postings}
+        )
     post(postings=postings, now=now)
+    give_rule_gifts(gifts=gifts, now=now)
     book.close(
         member_ids={
             cause.customer: one.member.pk for one, cause in zip(activities, causes, strict=True)
@@ -137,12 +146,28 @@ def _applies(rule: RuleVersion, activity: Activity, cause: Cause, tier: MemberTi
 def _part(rule: RuleVersion, cause: Cause, *, book: UsageBook) -> Part:
     wanted = rule.definition.points
     usage = book.usage(cause, [rule])
+    if rule.definition.gives_reward:
+        used = usage.by_rule[rule.rule_id]
+        number, why = limit_of_rule(rule, 1, usage=used, moment=cause.moment)
+        return Part(rule=rule, wanted=0, granted=0, why=why, gifts=number)
     granted, why = limit_of_rule(
         rule, wanted, usage=usage.by_rule[rule.rule_id], moment=cause.moment
     )
     if usage.program_left is not None and granted > usage.program_left:
         granted, why = max(usage.program_left, 0), Limit.PROGRAM_BUDGET
     return Part(rule=rule, wanted=wanted, granted=granted, why=why)
+
+
+def _gift(activity: Activity, cause: Cause, rule: RuleVersion) -> RuleGift:
+    assert rule.definition.reward_id is not None
+    return RuleGift(
+        member_id=activity.member.pk,
+        program_id=activity.member.program_id,
+        reward_id=rule.definition.reward_id,
+        rule_id=rule.rule_id,
+        rule_name=rule.name,
+        cause=cause.name,
+    )
 
 
 def _award(activity: Activity, cause: Cause, part: Part, *, now: datetime) -> Award:

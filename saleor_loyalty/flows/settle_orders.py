@@ -13,6 +13,8 @@ from saleor_loyalty.emails.operations import queue_emails
 from saleor_loyalty.emails.rules import EmailRequest
 from saleor_loyalty.flows.evaluate_tiers import evaluate_tiers
 from saleor_loyalty.flows.order_postings import postings_of, schedule_maturity_of
+from saleor_loyalty.flows.settle_rewards import settle_rewards
+from saleor_loyalty.flows.settle_rule_gifts import settle_rule_gifts
 from saleor_loyalty.flows.settlement import (
     Claim,
     Settlement,
@@ -145,6 +147,8 @@ def settle(*, facts: Sequence[OrderFacts], now: datetime) -> SettleReport:
     save_settled(
         settled=[_settled_row(settlement, member_ids, now=now) for settlement in settlements.all]
     )
+    settle_rule_gifts(settlements.all, before=before, member_ids=member_ids, now=now)
+    settle_rewards(orders=facts, now=now)
     evaluate_tiers(member_ids=set(member_ids.values()), now=now)
     news = [
         settlement

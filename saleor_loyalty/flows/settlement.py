@@ -44,6 +44,11 @@ class Settlement:
         return self.earned - self.returned
 
     @property
+    def keeps_gifts(self) -> bool:
+        """Whether what rules give for the order is the customer's: until all of it went back."""
+        return self.outcome is Outcome.EARNED and self.facts.points_to_return(1) == 0
+
+    @property
     def spent(self) -> Decimal:
         """Return the money that the order still counts for; none unless it earns."""
         if self.outcome is not Outcome.EARNED:
@@ -168,7 +173,24 @@ def settlement_of(
         book.forget(cause, _by_rule_id(rules), points=_counted(before))
     elif is_now and not was:
         book.note(cause, _parts(breakdown, by_rule), points=earned)
+    elif earned == 0 and gifts_in(breakdown):
+        _settle_gifts_alone(settlement, cause, book, by_rule)
     return settlement
+
+
+def _settle_gifts_alone(
+    settlement: Settlement, cause: Cause, book: UsageBook, by_rule: Mapping[int, RuleVersion]
+) -> None:
+    """Keep account of the gifts of an order that earns no points. A repeat changes nothing."""
+    if settlement.keeps_gifts:
+        book.note(cause, _parts(settlement.breakdown, by_rule), points=0)
+    else:
+        book.forget(cause, _by_rule_id(tuple(by_rule.values())), points=0)
+
+
+def gifts_in(breakdown: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the rows of a breakdown by which a rule gives a reward."""
+    return [row for row in breakdown if row.get("gifts")]
 
 
 def release(
@@ -181,7 +203,7 @@ def release(
 ) -> None:
     """Give back what an order used of caps and budgets, now that it earns nothing any more."""
     customer = customer_of(order, program_id=terms.program_id, before=before)
-    if customer is None or not _counted(before):
+    if customer is None or not (_counted(before) or gifts_in(before.breakdown)):
         return
     cause = cause_of(order, terms=terms, customer=customer)
     held = [rule for rule in rules if rule.held_at(order.placed_at)]
@@ -239,6 +261,7 @@ def breakdown_of(evaluation: Evaluation) -> list[dict[str, Any]]:
     """Return an evaluation as plain data: for each rule what it wanted, granted, and why less.
 
     `rule` and `version` are None for the programme's own rate, and for what the `tier` adds to it.
+    A rule that gives a `reward` says so, and whether it does: `gifts` is 1 or 0.
     """
     return [
         {
@@ -252,6 +275,11 @@ def breakdown_of(evaluation: Evaluation) -> list[dict[str, Any]]:
             "maturing_days": part.rule.definition.maturing_days if part.rule else None,
             "expiry_days": part.rule.definition.expiry_days if part.rule else None,
             **({"tier": part.tier.tier_id} if part.tier else {}),
+            **(
+                {"reward": part.rule.definition.reward_id, "gifts": part.gifts}
+                if part.rule and part.rule.definition.gives_reward
+                else {}
+            ),
         }
         for part in evaluation.parts
     ]
@@ -261,7 +289,12 @@ def _parts(
     breakdown: Sequence[Mapping[str, Any]], by_version: Mapping[int, RuleVersion]
 ) -> list[Part]:
     return [
-        Part(rule=by_version[row["version"]], wanted=row["wanted"], granted=row["granted"])
+        Part(
+            rule=by_version[row["version"]],
+            wanted=row["wanted"],
+            granted=row["granted"],
+            gifts=row.get("gifts", 0),
+        )
         for row in breakdown
         if row["version"] in by_version
     ]

@@ -42,6 +42,7 @@ BY_VOUCHER = frozenset(
         RewardKind.FREE_PRODUCT,
     }
 )
+OF_MONEY = frozenset({RewardKind.FIXED_DISCOUNT, RewardKind.GIFT_CARD, RewardKind.DONATION})
 BY_CODE = BY_VOUCHER | {RewardKind.GIFT_CARD, RewardKind.PRODUCT_ACCESS}
 
 
@@ -61,6 +62,10 @@ class RedemptionState(StrEnum):
     CANCELLED = "cancelled"
 
 
+FIRST_STATES = {
+    RewardKind.EXPERIENCE: RedemptionState.ORDERED,
+    RewardKind.DONATION: RedemptionState.DONE,
+}
 # What is not over: it can still be used, fulfilled or cancelled.
 LIVE = frozenset({RedemptionState.OPEN, RedemptionState.ORDERED, RedemptionState.IN_PROGRESS})
 
@@ -123,7 +128,8 @@ class Obstacle(StrEnum):
 
     NOT_ACTIVE: it is switched off. NOT_STARTED, OVER: its dates. TIER: it is for other tiers.
     OUT_OF_STOCK: none are left. LIMIT: the member had as many as one may have in the period.
-    POINTS: the member has too few available.
+    POINTS: the member has too few available. NOT_HERE: it cannot be had in the channel or its
+    currency.
     """
 
     NOT_ACTIVE = "not_active"
@@ -133,6 +139,7 @@ class Obstacle(StrEnum):
     OUT_OF_STOCK = "out_of_stock"
     LIMIT = "limit"
     POINTS = "points"
+    NOT_HERE = "not_here"
 
 
 class RewardUnavailable(LoyaltyError):
