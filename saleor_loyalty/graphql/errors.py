@@ -26,6 +26,9 @@ from saleor_loyalty.points.writing import IdempotencyConflict
 from saleor_loyalty.programs.operations import ChannelTaken, ProgramNotFound
 from saleor_loyalty.programs.policies.rules import PolicyInvalid
 from saleor_loyalty.programs.rules import ProgramInvalid
+from saleor_loyalty.rewards.checks import RewardInvalid
+from saleor_loyalty.rewards.operations import RewardNotFound
+from saleor_loyalty.rewards.rules import RewardUnavailable
 from saleor_loyalty.tiers.operations import TierNotFound
 from saleor_loyalty.tiers.rules import LadderInvalid, TierInvalid
 
@@ -45,6 +48,7 @@ class LoyaltyErrorCode(Enum):
     NOT_FOUND = "not_found"
     NO_PROGRAM = "no_program"
     REQUIRED = "required"
+    REWARD_UNAVAILABLE = "reward_unavailable"
     SAME_PERSON = "same_person"
 
 
@@ -96,6 +100,12 @@ CODES_AND_TEXTS: dict[type[LoyaltyError], tuple[LoyaltyErrorCode, str]] = {
         "There is no such order, or the programme has no rate for its currency.",
     ),
     PolicyInvalid: (LoyaltyErrorCode.INVALID, "{field} {problem}."),
+    RewardInvalid: (LoyaltyErrorCode.INVALID, "{field} {problem}."),
+    RewardNotFound: (LoyaltyErrorCode.NOT_FOUND, "There is no such reward."),
+    RewardUnavailable: (
+        LoyaltyErrorCode.REWARD_UNAVAILABLE,
+        "The member cannot have this reward now: {obstacle}.",
+    ),
     RuleInvalid: (LoyaltyErrorCode.INVALID, "{field} {problem}."),
     SamePerson: (LoyaltyErrorCode.SAME_PERSON, "Nobody approves what they asked for."),
     ChannelTaken: (

@@ -42,11 +42,17 @@ from saleor_loyalty.graphql.member_tiers import (
 from saleor_loyalty.graphql.mutations import LoyaltyMutation
 from saleor_loyalty.graphql.points import LoyaltyPointsEntryCountableConnection
 from saleor_loyalty.graphql.programs import LoyaltyProgram, program_of_channel
+from saleor_loyalty.graphql.redemptions import (
+    LoyaltyRedemptionCountableConnection,
+    LoyaltyRedemptionStateEnum,
+)
 from saleor_loyalty.graphql.tier_changes import LoyaltyTierChangeCountableConnection
 from saleor_loyalty.graphql.tiers import LoyaltyTier
 from saleor_loyalty.members import models
 from saleor_loyalty.members.queries import all_members
 from saleor_loyalty.points.queries import history_of
+from saleor_loyalty.rewards.queries import redemptions_of
+from saleor_loyalty.rewards.rules import RedemptionState
 from saleor_loyalty.shop.channels import channel_ids_by_slug
 from saleor_loyalty.shop.permissions import LoyaltyPermissions
 from saleor_loyalty.tiers.queries import changes_of
@@ -85,6 +91,12 @@ class LoyaltyMember(ModelObjectType[models.Member]):
         LoyaltyTierVoucher,
         required=True,
         description="Vouchers that tiers gave the member and that are not over.",
+    )
+    rewards = ConnectionField(
+        LoyaltyRedemptionCountableConnection,
+        required=True,
+        states=NonNullList(LoyaltyRedemptionStateEnum, description="Only those in these states."),
+        description="Rewards that the member redeemed or was given, newest first.",
     )
     born_on = Date(description="The member's birthday, if they told it.")
     external_id = PermissionsField(
@@ -146,6 +158,17 @@ class LoyaltyMember(ModelObjectType[models.Member]):
     @staticmethod
     def resolve_tier_vouchers(root: models.Member, info: Any) -> Any:
         return vouchers_of(root.pk, info)
+
+    @staticmethod
+    def resolve_rewards(
+        root: models.Member, info: Any, *, states: list[str] | None = None, **kwargs: Any
+    ) -> Any:
+        rows = redemptions_of(
+            member_id=root.pk,
+            states=[RedemptionState(state) for state in states or ()],
+            using=get_database_connection_name(info.context),
+        )
+        return create_connection_slice(rows, info, kwargs, LoyaltyRedemptionCountableConnection)
 
     @staticmethod
     def resolve_user(root: models.Member, info: Any) -> Any:

@@ -15,6 +15,7 @@ from saleor.graphql.core.types.model import ModelObjectType
 
 from saleor_loyalty.graphql.access import null_when_off
 from saleor_loyalty.graphql.enums import DOC_CATEGORY, enum_of
+from saleor_loyalty.graphql.liability import LoyaltyLiability, OfProgram
 from saleor_loyalty.graphql.loaders import (
     BudgetUseLoader,
     ChannelIdBySlugLoader,
@@ -24,6 +25,8 @@ from saleor_loyalty.graphql.loaders import (
     TermsByProgramIdLoader,
 )
 from saleor_loyalty.graphql.policies import LoyaltyPolicy
+from saleor_loyalty.graphql.reward_loaders import LiabilityByProgramIdLoader
+from saleor_loyalty.graphql.rewards import LoyaltyReward, rewards_on_show
 from saleor_loyalty.graphql.tier_loaders import LadderByProgramIdLoader, TiersByProgramIdLoader
 from saleor_loyalty.graphql.tiers import LoyaltyTier, LoyaltyTierLadder
 from saleor_loyalty.programs import models
@@ -93,12 +96,23 @@ class LoyaltyProgram(ModelObjectType[models.Program]):
     ladder = graphene.Field(
         LoyaltyTierLadder, description="How its tiers work; null where it never had any."
     )
+    rewards = NonNullList(
+        LoyaltyReward,
+        required=True,
+        description="Its rewards that are on at the moment, in the catalogue's order.",
+    )
     policy = graphene.Field(
         LoyaltyPolicy, required=True, description="How its points mature, expire and round."
     )
     budget_used_points = PermissionsField(
         graphene.Int,
         description="What was awarded of its budget in this period; null without a budget.",
+        permissions=[LoyaltyPermissions.MANAGE_LOYALTY],
+    )
+    liability = PermissionsField(
+        LoyaltyLiability,
+        required=True,
+        description="What it owes its members.",
         permissions=[LoyaltyPermissions.MANAGE_LOYALTY],
     )
     is_active = graphene.Boolean(required=True, description="Whether the programme is on.")
@@ -128,6 +142,15 @@ class LoyaltyProgram(ModelObjectType[models.Program]):
     def resolve_ladder(root: models.Program, info: Any) -> Any:
         ladder = LadderByProgramIdLoader(info.context).load(root.pk)
         return ladder.then(lambda found: found.terms if found else None)
+
+    @staticmethod
+    def resolve_rewards(root: models.Program, info: Any) -> Any:
+        return rewards_on_show(root.pk, info)
+
+    @staticmethod
+    def resolve_liability(root: models.Program, info: Any) -> Any:
+        found = LiabilityByProgramIdLoader(info.context).load(root.pk)
+        return found.then(lambda liability: OfProgram(liability, root.pk))
 
     @staticmethod
     def resolve_policy(root: models.Program, info: Any) -> Any:

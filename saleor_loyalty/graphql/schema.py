@@ -30,6 +30,9 @@ from saleor_loyalty.graphql.previews import (
 )
 from saleor_loyalty.graphql.program_mutations import LoyaltyProgramMutations
 from saleor_loyalty.graphql.programs import LoyaltyProgramQueries
+from saleor_loyalty.graphql.redemptions import LoyaltyRedemptionQueries
+from saleor_loyalty.graphql.reward_mutations import LoyaltyRewardMutations
+from saleor_loyalty.graphql.rewards import LoyaltyRewardQueries
 from saleor_loyalty.graphql.tier_mutations import LoyaltyTierMutations
 
 QUERIES: tuple[type[graphene.ObjectType], ...] = (
@@ -38,6 +41,8 @@ QUERIES: tuple[type[graphene.ObjectType], ...] = (
     LoyaltyEmailQueries,
     LoyaltyEarningQueries,
     LoyaltyAdjustmentQueries,
+    LoyaltyRewardQueries,
+    LoyaltyRedemptionQueries,
 )
 MUTATIONS: tuple[type[graphene.ObjectType], ...] = (
     LoyaltyProgramMutations,
@@ -45,6 +50,7 @@ MUTATIONS: tuple[type[graphene.ObjectType], ...] = (
     LoyaltyEarningMutations,
     LoyaltyAdjustmentMutations,
     LoyaltyTierMutations,
+    LoyaltyRewardMutations,
 )
 
 EXTENSIONS: dict[type[graphene.ObjectType], dict[str, graphene.Field]] = {
@@ -112,6 +118,8 @@ COSTS: dict[str, dict[str, dict[str, object]]] = {
         "loyaltyEmails": _PAGED,
         "loyaltyEarningRules": {"complexity": 10},
         "loyaltyAdjustments": _PAGED,
+        "loyaltyRewards": {"complexity": 10},
+        "loyaltyRedemptions": _PAGED,
     },
     "Mutation": {
         "loyaltyProgramCreate": _ONE,
@@ -137,6 +145,10 @@ COSTS: dict[str, dict[str, dict[str, object]]] = {
         "loyaltyTierPreview": {"complexity": 50},
         "loyaltyTierAssign": _ONE,
         "loyaltyTierAssignmentEnd": _ONE,
+        "loyaltyRewardCreate": _ONE,
+        "loyaltyRewardUpdate": _ONE,
+        "loyaltyRewardReorder": _ONE,
+        "loyaltyRewardDelete": _ONE,
     },
     "User": {"loyalty": _ONE},
     "Order": {"loyalty": _ONE},
@@ -148,6 +160,8 @@ COSTS: dict[str, dict[str, dict[str, object]]] = {
         "policy": _ONE,
         "tiers": _ONE,
         "ladder": _ONE,
+        "rewards": {"complexity": 10},
+        "liability": {"complexity": 50},
     },
     "LoyaltyMember": {
         "program": _ONE,
@@ -160,7 +174,23 @@ COSTS: dict[str, dict[str, dict[str, object]]] = {
         "tierHistory": _PAGED,
         "tierExplanation": _ONE,
         "tierVouchers": _ONE,
+        "rewards": _PAGED,
     },
+    "LoyaltyReward": {
+        "translation": _ONE,
+        "amounts": _ONE,
+        "minimumAmounts": _ONE,
+        "costs": _ONE,
+        "tiers": _ONE,
+    },
+    "LoyaltyRedemption": {
+        "reward": _ONE,
+        "member": _ONE,
+        "amount": _ONE,
+        "minimumAmount": _ONE,
+        "steps": _ONE,
+    },
+    "LoyaltyLiability": {"amounts": _ONE},
     "LoyaltyTier": {"threshold": _ONE, "benefits": _ONE, "translation": _ONE},
     "LoyaltyTierAmount": {"amounts": _ONE},
     "LoyaltyTierBenefit": {"translation": _ONE},

@@ -257,14 +257,19 @@ def liability_of(*, program_ids: Collection[int], using: str = "default") -> dic
             sums=JSONObject(
                 open_rewards=Count("pk"),
                 open_gifts=Count("pk", filter=Q(is_gift=True)),
-                open_points=Sum("price_points"),
+                open_points=Sum("price_points", filter=Q(is_gift=False)),
             )
         )
     )
     rows = Program.objects.using(using).filter(pk__in=program_ids).order_by()
     return {
-        pk: Liability(**(points or {}), **(rewards or {}))
+        pk: Liability(**_numbers(points), **_numbers(rewards))
         for pk, points, rewards in rows.values_list(
             "pk", Subquery(balances.values("sums")), Subquery(live.values("sums"))
         )
     }
+
+
+def _numbers(sums: Mapping[str, int | None] | None) -> dict[str, int]:
+    """Return sums of which there may be none, or that are of nothing."""
+    return {name: number or 0 for name, number in (sums or {}).items()}

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from saleor.product.models import Category, CollectionProduct, Product
+from saleor.product.models import Category, CollectionProduct, Product, ProductVariant
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +41,18 @@ def product_facts(
         )
         for pk, type_id, category_id, metadata in products
     }
+
+
+def existing_products(product_ids: Collection[int], *, using: str = "default") -> set[int]:
+    """Return those of some ids that are products."""
+    rows = Product.objects.using(using).filter(pk__in=product_ids).order_by()
+    return set(rows.values_list("pk", flat=True))
+
+
+def existing_variants(variant_ids: Collection[int], *, using: str = "default") -> set[int]:
+    """Return those of some ids that are variants."""
+    rows = ProductVariant.objects.using(using).filter(pk__in=variant_ids).order_by()
+    return set(rows.values_list("pk", flat=True))
 
 
 def plain_metadata(metadata: dict[str, object] | None) -> tuple[tuple[str, str], ...]:
