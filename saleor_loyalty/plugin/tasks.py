@@ -13,6 +13,11 @@ from saleor.core.db.connection import allow_writer
 from saleor_loyalty.emails.delivery import deliver_due
 from saleor_loyalty.flows.claim_members import claim_members
 from saleor_loyalty.flows.grant_benefits import grant_due_benefits, issue_benefits
+from saleor_loyalty.flows.keep_rewards import (
+    close_cancelled,
+    expire_redemptions,
+    issue_redemptions,
+)
 from saleor_loyalty.flows.merge_members import move_late_points
 from saleor_loyalty.flows.review_tiers import (
     apply_changed_ladders,
@@ -33,6 +38,7 @@ from saleor_loyalty.shop.orders import (
     claimable_guest_orders,
     load_order_facts,
 )
+from saleor_loyalty.shop.rewards import close, issue
 from saleor_loyalty.shop.settings import load_settings
 from saleor_loyalty.shop.tiers import publish_tiers, republish_drifted
 from saleor_loyalty.shop.vouchers import issue_codes
@@ -107,6 +113,7 @@ def settle_due_orders_task() -> None:
         send_due_emails_task.delay()
     if total.claimed:
         publish_tiers_task.delay()
+        keep_rewards_task.delay()
         logger.info("Settled loyalty for %s orders, %s failed", total.settled, total.failed)
 
 
@@ -151,7 +158,7 @@ def sweep_orders_task() -> None:
 @app.task
 @allow_writer()
 def move_due_points_task() -> None:
-    """Do what time asks for: points mature and expire, holds run out."""
+    """Do what time asks for: points mature and expire, holds run out, rewards are over."""
     if load_settings() is None:
         return
     now = timezone.now()
@@ -163,6 +170,20 @@ def move_due_points_task() -> None:
             matured,
             expired,
         )
+    keep_rewards_task()
+
+
+@app.task
+@allow_writer()
+def keep_rewards_task() -> None:
+    """Bring the shop in step with rewards: codes for gifts of rules, and an end to what is over."""
+    if load_settings() is None:
+        return
+    now = timezone.now()
+    over, shut = expire_redemptions(close=close, now=now), close_cancelled(close=close, now=now)
+    issued = issue_redemptions(issue=issue, now=now)
+    if issued or over or shut:
+        logger.info("Loyalty rewards: %s issued, %s over, %s shut", issued, over, shut)
 
 
 @app.task

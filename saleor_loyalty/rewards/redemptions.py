@@ -154,9 +154,9 @@ def note_issued(redemptions: Sequence[Redemption], issued: Mapping[int, Issued])
 
 
 def locked_redemptions(pks: Collection[int], *, skip_locked: bool = False) -> list[Redemption]:
-    """Lock redemptions in order of their ids and return them, each with its member."""
+    """Lock redemptions in order of their ids; return them with member, reward and programme."""
     rows = Redemption.objects.select_for_update(of=("self",), skip_locked=skip_locked)
-    return list(rows.filter(pk__in=pks).select_related("member", "reward").order_by("pk"))
+    return list(rows.filter(pk__in=pks).select_related("member", "reward__program").order_by("pk"))
 
 
 def locked_rewards(pks: Collection[int]) -> dict[int, Reward]:

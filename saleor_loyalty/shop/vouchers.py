@@ -6,8 +6,6 @@ that is good for more brings as many codes.
 """
 
 import logging
-import re
-import secrets
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,16 +18,12 @@ from saleor.discount.models import Voucher, VoucherChannelListing, VoucherCode
 
 from saleor_loyalty.programs.calendar import Period
 from saleor_loyalty.programs.models import ProgramChannel
+from saleor_loyalty.shop.codes import new_code
 from saleor_loyalty.tiers.benefits import Benefit, BenefitKind
 from saleor_loyalty.tiers.models import BenefitGrant, BenefitVoucher
 
 logger = logging.getLogger(__name__)
 
-# 32 characters without I, L, O and U: five random bits each, 80 in all.
-LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-CODE_GROUPS = 4
-GROUP_LENGTH = 4
-MAX_PREFIX_LENGTH = 12
 MAX_NAME_LENGTH = 255
 TERMS_KEY = "loyalty.terms"
 # Saleor still accepts the end itself; ours is the first instant that does not count.
@@ -69,7 +63,7 @@ def issue_codes(grants: Sequence[BenefitGrant]) -> dict[int, str]:
     What cannot be issued is left out: its programme serves no channel that exists. Call it in a
     transaction, with the grants locked; ten queries at most and two for each new voucher's row.
     """
-    served = _channels_of({grant.tier.program_id for grant in grants})
+    served = channels_of({grant.tier.program_id for grant in grants})
     groups: dict[Terms, list[BenefitGrant]] = defaultdict(list)
     for grant in grants:
         channels = served.get(grant.tier.program_id)
@@ -80,7 +74,7 @@ def issue_codes(grants: Sequence[BenefitGrant]) -> dict[int, str]:
     if not groups:
         return {}
     vouchers = _vouchers_for(groups, served)
-    codes = {grant.pk: _new_code(grant.tier.slug) for group in groups.values() for grant in group}
+    codes = {grant.pk: new_code(grant.tier.slug) for group in groups.values() for grant in group}
     VoucherCode.objects.bulk_create(
         [
             VoucherCode(voucher_id=vouchers[terms], code=codes[grant.pk])
@@ -103,7 +97,7 @@ def open_codes(codes: Collection[str], *, using: str = "default") -> frozenset[s
     return frozenset(rows.order_by().values_list("code", flat=True))
 
 
-def _channels_of(program_ids: Collection[int]) -> dict[int, list[Channel]]:
+def channels_of(program_ids: Collection[int]) -> dict[int, list[Channel]]:
     """Return the channels that programmes serve now; who serves none is left out."""
     rows = ProgramChannel.objects.filter(program__in=program_ids, valid_until=None)
     links = list(rows.order_by("channel_id").values_list("program", "channel_id"))
@@ -218,11 +212,3 @@ def _period(grant: BenefitGrant, period: Period | None) -> str:
     if period is Period.QUARTER:
         return f"{start.year} Q{(start.month + 2) // 3}"
     return str(start.year) if period is Period.YEAR else ""
-
-
-def _new_code(slug: str) -> str:
-    prefix = re.sub(r"[^A-Z0-9]", "", slug.upper())[:MAX_PREFIX_LENGTH]
-    groups = [
-        "".join(secrets.choice(LETTERS) for _ in range(GROUP_LENGTH)) for _ in range(CODE_GROUPS)
-    ]
-    return "-".join([prefix, *groups] if prefix else groups)

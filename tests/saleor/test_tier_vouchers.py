@@ -27,7 +27,7 @@ from saleor_loyalty.programs.calendar import Period
 from saleor_loyalty.programs.models import ProgramChannel
 from saleor_loyalty.programs.operations import ProgramChanges, create_program, update_program
 from saleor_loyalty.programs.rules import PriceBasis, RateInput
-from saleor_loyalty.shop import vouchers
+from saleor_loyalty.shop.codes import LETTERS
 from saleor_loyalty.shop.vouchers import issue_codes, open_codes
 from saleor_loyalty.tiers.benefits import Benefit, BenefitKind
 from saleor_loyalty.tiers.models import BenefitGrant, BenefitVoucher, TierStanding
@@ -294,8 +294,8 @@ def test_codes_are_readable_and_no_two_are_alike(gold):
 
     codes = set(BenefitGrant.objects.values_list("code", flat=True))
     assert len(codes) == 30
-    assert len(vouchers.LETTERS) == 32
-    pattern = rf"GOLD(-[{vouchers.LETTERS}]{{4}}){{4}}"
+    assert len(LETTERS) == 32
+    pattern = rf"GOLD(-[{LETTERS}]{{4}}){{4}}"
     assert [code for code in codes if not re.fullmatch(pattern, code)] == []
 
 

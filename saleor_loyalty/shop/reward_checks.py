@@ -1,0 +1,162 @@
+"""What Saleor says of rewards at the moment of truth: is there stock, may this checkout order."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+from django.db.models import Q
+from django.utils import timezone
+from saleor.channel.models import Channel
+from saleor.checkout.models import Checkout
+from saleor.discount.utils.voucher import (
+    get_customer_email_for_voucher_usage,
+    release_voucher_code_usage,
+)
+from saleor.giftcard.models import GiftCard
+from saleor.product.models import ProductChannelListing, ProductVariant
+from saleor.site.models import Site
+from saleor.warehouse.models import Stock
+
+from saleor_loyalty.members.models import Member
+from saleor_loyalty.programs.models import Program, ProgramChannel
+from saleor_loyalty.rewards.models import Redemption, Reward
+from saleor_loyalty.rewards.rules import RedemptionState, RewardContent, RewardKind
+
+NOT_YOURS = (
+    "A code on this checkout belongs to another account. Sign in with the account that it was "
+    "made for, or remove the code."
+)
+NOT_GOOD = "A code on this checkout is not good any more. Remove it to place the order."
+NO_ACCESS = "Something in this checkout is only for members who have access to it."
+
+# In one statement: the redemptions whose codes or gift cards are on a checkout, and whether they
+# are its customer's; the products that only some may order there; the customer's own access.
+LOOK = f"""
+WITH mine AS (
+  SELECT COALESCE(merged_into_id, id) AS id FROM {Member._meta.db_table} WHERE user_id = %(user)s
+)
+SELECT 'code', state, valid_until, member_id IN (SELECT id FROM mine), NULL
+FROM {Redemption._meta.db_table}
+WHERE code <> '' AND code = ANY(ARRAY(
+  SELECT card.code FROM {GiftCard._meta.db_table} AS card
+  JOIN {Checkout.gift_cards.through._meta.db_table} AS link ON link.giftcard_id = card.id
+  WHERE link.checkout_id = %(checkout)s
+) || %(codes)s::varchar[])
+UNION ALL
+SELECT 'exclusive', '', NULL, NULL, reward.content
+FROM {Reward._meta.db_table} AS reward
+JOIN {Program._meta.db_table} AS program ON program.id = reward.program_id AND program.is_active
+JOIN {ProgramChannel._meta.db_table} AS served
+  ON served.program_id = program.id AND served.channel_id = %(channel)s AND served.valid_until IS NULL
+WHERE reward.kind = '{RewardKind.PRODUCT_ACCESS.value}' AND reward.is_active AND reward.deleted_at IS NULL
+UNION ALL
+SELECT 'access', '', valid_until, NULL, content
+FROM {Redemption._meta.db_table}
+WHERE member_id IN (SELECT id FROM mine) AND kind = '{RewardKind.PRODUCT_ACCESS.value}'
+  AND state = '{RedemptionState.OPEN.value}' AND (valid_until IS NULL OR valid_until > %(now)s)
+"""
+
+
+def reward_refusal(checkout_info: Any, lines: Sequence[Any], now: datetime) -> str | None:
+    """Return why rewards keep a checkout from becoming an order, in words for shoppers, or None.
+
+    A code or gift card of a reward is good for its member alone, while it is open; products that
+    are a reward to have access to are for who has it. One query.
+    """
+    checkout = checkout_info.checkout
+    with connection.cursor() as cursor:
+        cursor.execute(
+            LOOK,
+            {
+                "user": checkout.user_id,
+                "checkout": checkout.pk,
+                "codes": [checkout.voucher_code] if checkout.voucher_code else [],
+                "channel": checkout.channel_id,
+                "now": now,
+            },
+        )
+        rows = cursor.fetchall()
+    codes = [row for row in rows if row[0] == "code"]
+    if any(
+        state != RedemptionState.OPEN.value or (until is not None and until <= now)
+        for _, state, until, _, _ in codes
+    ):
+        return NOT_GOOD
+    words = None
+    if not all(is_theirs for _, _, _, is_theirs, _ in codes):
+        words = NOT_YOURS
+    elif _is_exclusive(rows, {str(line.product.pk) for line in lines if line.product}, now=now):
+        words = NO_ACCESS
+    if words is not None:
+        _release(checkout_info)
+    return words
+
+
+def _is_exclusive(rows: Sequence[Any], product_ids: set[str], *, now: datetime) -> bool:
+    """Tell whether some of the products are for others than the customer."""
+    exclusive: set[str] = set()
+    accessible: set[str] = set()
+    for what, _, _, _, text in rows:
+        if what == "code":
+            continue
+        content = RewardContent.from_json(text if isinstance(text, dict) else json.loads(text))
+        if what == "access":
+            accessible |= set(content.product_ids)
+        elif content.exclusive_until is None or now < content.exclusive_until:
+            exclusive |= set(content.product_ids)
+    return bool(product_ids & exclusive - accessible)
+
+
+def _release(checkout_info: Any) -> None:
+    """Give back the voucher code that a checkout took just before it was refused.
+
+    With payments that are no transactions Saleor takes a single-use code before it asks its
+    plugins, and does not give it back when they refuse: the customer would lose it.
+    """
+    checkout = checkout_info.checkout
+    if not checkout.is_voucher_usage_increased or checkout_info.voucher_code is None:
+        return
+    checkout.is_voucher_usage_increased = False
+    checkout.save(update_fields=["is_voucher_usage_increased"])
+    release_voucher_code_usage(
+        checkout_info.voucher_code,
+        checkout_info.voucher,
+        get_customer_email_for_voucher_usage(checkout_info),
+    )
+
+
+def in_stock(variant_id: str, channel_id: int) -> bool:
+    """Tell whether a variant is on sale in a channel, and at least one piece of it can be had.
+
+    As Saleor counts: what is allocated to orders is gone, stock is that of the channel's
+    warehouses. A variant whose stock is not tracked is always there.
+    """
+    channel = Channel.objects.filter(pk=channel_id, is_active=True).first()
+    variant = ProductVariant.objects.filter(
+        pk=int(variant_id),
+        channel_listings__channel=channel_id,
+        channel_listings__price_amount__isnull=False,
+    ).first()
+    if channel is None or variant is None:
+        return False
+    on_sale = ProductChannelListing.objects.filter(
+        Q(published_at=None) | Q(published_at__lte=timezone.now()),
+        product=variant.product_id,
+        channel=channel,
+        is_published=True,
+        available_for_purchase_at__lte=timezone.now(),
+    )
+    if not on_sale.exists():
+        return False
+    if not variant.track_inventory:
+        return True
+    settings = Site.objects.get_current().settings
+    # Until 3.23 only warehouses count that ship somewhere; later the shop chooses.
+    if getattr(settings, "use_legacy_shipping_zone_stock_availability", True):
+        stocks = Stock.objects.for_channel_and_country(channel.slug)
+    else:
+        stocks = Stock.objects.for_channel(channel.slug)
+    pieces = stocks.filter(product_variant=variant).annotate_available_quantity()
+    return bool(pieces.filter(available_quantity__gte=1).exists())
