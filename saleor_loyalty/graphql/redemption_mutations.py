@@ -35,7 +35,8 @@ from saleor_loyalty.rewards.redemptions import RedemptionNotFound
 from saleor_loyalty.rewards.rules import RedemptionState
 from saleor_loyalty.shop.channels import currencies_by_slug
 from saleor_loyalty.shop.permissions import LoyaltyPermissions
-from saleor_loyalty.shop.rewards import close, in_stock, issue
+from saleor_loyalty.shop.reward_checks import in_stock
+from saleor_loyalty.shop.rewards import close, issue
 
 KEY = "A key of the client's own: the same again, by the same member, does nothing more."
 
@@ -240,11 +241,9 @@ def _owner(info: Any, redemption_id: int) -> int:
         raise PermissionDenied(
             permissions=[AuthorizationFilters.OWNER, LoyaltyPermissions.MANAGE_LOYALTY]
         )
-    redemption = Redemption.objects.select_related("member").filter(pk=redemption_id).first()
-    own = {member.pk for member in members_of(user_ids=[info.context.user.pk]).values()}
-    if redemption is None or own.isdisjoint(
-        {redemption.member_id, redemption.member.merged_into_id}
-    ):
+    own = [member.pk for member in members_of(user_ids=[info.context.user.pk]).values()]
+    redemption = Redemption.objects.filter(pk=redemption_id, member__in=own).first()
+    if redemption is None:
         raise RedemptionNotFound(field="id")
     return redemption.member_id
 
