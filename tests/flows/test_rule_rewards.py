@@ -11,7 +11,7 @@ from saleor_loyalty.earning.rules import RuleDefinition, RuleInvalid, check_rule
 from saleor_loyalty.flows.keep_rewards import issue_redemptions
 from saleor_loyalty.flows.merge_members import merge_members
 from saleor_loyalty.flows.reward_activities import (
-    reward_activity,
+    report_activity,
     reward_birthdays,
     reward_sign_ups,
 )
@@ -228,7 +228,7 @@ def test_birthdays_activities_and_signing_up_bring_gifts_once(program, ada, rewa
     for _ in range(2):
         reward_birthdays(now=NOW)
         for key in ("first", "second"):
-            reward_activity(member_id=ada.pk, name="review", key=key, happened_at=NOW, now=NOW)
+            report_activity(member_id=ada.pk, name="review", key=key, happened_at=NOW, now=NOW)
         reward_sign_ups(members=[ada], now=NOW)
 
     causes = {key.split(":", 2)[2] for key in Redemption.objects.values_list("key", flat=True)}

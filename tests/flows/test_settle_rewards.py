@@ -233,5 +233,5 @@ def test_many_orders_take_no_more_queries_than_one(program, ada):
             settle_rewards(orders=orders, now=LATER)
         counts.append(sum("SAVEPOINT" not in query["sql"] for query in queries))
 
-    assert counts == [1, 1, 5, 5]
+    assert counts == [1, 1, 4, 4]
     assert states() == ["used"] * 6
