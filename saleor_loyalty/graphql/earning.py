@@ -13,11 +13,13 @@ from saleor.graphql.core.utils import from_global_id_or_error
 from saleor_loyalty.earning import models
 from saleor_loyalty.earning.conditions import Condition
 from saleor_loyalty.earning.kinds import KINDS
-from saleor_loyalty.earning.rules import Action, Stacking, Trigger
+from saleor_loyalty.earning.rules import Action, RuleVersion, Stacking, Trigger
 from saleor_loyalty.graphql.access import null_when_off
 from saleor_loyalty.graphql.enums import DOC_CATEGORY, condition_enum, enum_of
 from saleor_loyalty.graphql.loaders import BudgetUseLoader, VersionByRuleIdLoader
 from saleor_loyalty.graphql.policies import LoyaltyPeriodEnum
+from saleor_loyalty.graphql.reward_loaders import RewardByIdLoader
+from saleor_loyalty.graphql.rewards import LoyaltyReward
 from saleor_loyalty.shop.permissions import LoyaltyPermissions
 
 LoyaltyTriggerEnum = enum_of(Trigger, name="LoyaltyTriggerEnum")
@@ -85,6 +87,9 @@ class LoyaltyEarningRule(ModelObjectType[models.EarningRule]):
     )
     points = graphene.Int(required=True, description="Points of a fixed action, or of an item.")
     factor = PositiveDecimal(required=True, description="Factor of a multiplier.")
+    reward = graphene.Field(
+        LoyaltyReward, description="GIVE_REWARD: the reward that it gives, in place of points."
+    )
     conditions = NonNullList(
         LoyaltyRuleCondition, required=True, description="All of these must hold."
     )
@@ -132,6 +137,14 @@ class LoyaltyEarningRule(ModelObjectType[models.EarningRule]):
                 for currency, rate in sorted(version.definition.rates.items())
             ]
         )
+
+    @staticmethod
+    def resolve_reward(root: models.EarningRule, info: Any) -> Any:
+        def reward(version: RuleVersion) -> Any:
+            reward_id = version.definition.reward_id
+            return RewardByIdLoader(info.context).load(reward_id) if reward_id else None
+
+        return _version(root, info).then(reward)
 
     @staticmethod
     def resolve_budget_used_points(root: models.EarningRule, info: Any) -> Any:

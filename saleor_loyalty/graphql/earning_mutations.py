@@ -33,6 +33,7 @@ from saleor_loyalty.graphql.mutations import LoyaltyMutation
 from saleor_loyalty.graphql.points import LoyaltyEarningBreakdown
 from saleor_loyalty.graphql.policies import LoyaltyPeriodEnum
 from saleor_loyalty.graphql.previews import breakdown
+from saleor_loyalty.rewards.models import Reward
 from saleor_loyalty.shop.orders import load_order_facts
 from saleor_loyalty.shop.permissions import LoyaltyPermissions
 
@@ -79,6 +80,9 @@ class LoyaltyEarningRuleInput(BaseInputObjectType):
     )
     points = graphene.Int(description="Points of a fixed action, or of an item.")
     factor = PositiveDecimal(description="Factor of a multiplier: 2 doubles, 0 takes items out.")
+    reward = graphene.ID(
+        description="GIVE_REWARD: ID of the reward that it gives, in place of points."
+    )
     conditions = NonNullList(LoyaltyRuleConditionInput, description="All of these must hold.")
     stacking = LoyaltyStackingEnum(description="How it goes with others. Default: ADD.")
     cap_period = LoyaltyPeriodEnum(description="The period that caps count in. Default: MONTH.")
@@ -104,7 +108,11 @@ NOT_OF_THE_DEFINITION = {"name", "position", "is_active"}
 
 
 def _definition(
-    mutation: type[LoyaltyMutation], values: dict[str, Any], before: RuleDefinition | None
+    mutation: type[LoyaltyMutation],
+    values: dict[str, Any],
+    before: RuleDefinition | None,
+    *,
+    program_id: int,
 ) -> RuleDefinition:
     """Return the definition that an input makes of the one before."""
     data = before.as_json() if before else {}
@@ -115,6 +123,10 @@ def _definition(
             data[name] = {
                 one["currency"].upper(): str(one["points_per_unit"]) for one in value or ()
             }
+        elif name == "reward":
+            data["reward_id"] = (
+                _reward_id(mutation, value, program_id=program_id) if value else None
+            )
         elif name == "conditions":
             data[name] = [_condition(mutation, one) for one in value or ()]
         elif value is None and name not in LIMITS:
@@ -134,6 +146,20 @@ def _definition(
             }
         )
     return RuleDefinition.from_json(data)
+
+
+def _reward_id(mutation: type[LoyaltyMutation], given: str, *, program_id: int) -> int:
+    """Return the id of a reward, which must be in the programme's catalogue."""
+    pk = mutation.get_pk(given, only_type="LoyaltyReward", field="reward")
+    if not Reward.objects.filter(pk=pk, program=program_id, deleted_at=None).exists():
+        raise ValidationError(
+            {
+                "reward": ValidationError(
+                    "The programme has no such reward.", code=LoyaltyErrorCode.NOT_FOUND.value
+                )
+            }
+        )
+    return pk
 
 
 def _condition(mutation: type[LoyaltyMutation], given: dict[str, Any]) -> dict[str, Any]:
@@ -167,10 +193,11 @@ class LoyaltyEarningRuleCreate(LoyaltyMutation):
     @classmethod
     def run(cls, info: Any, *, program: str, input: dict[str, Any]) -> Any:
         is_active = input.get("is_active")
+        program_id = cls.get_pk(program, only_type="LoyaltyProgram", field="program")
         rule = create_rule(
-            program_id=cls.get_pk(program, only_type="LoyaltyProgram", field="program"),
+            program_id=program_id,
             name=input.get("name") or "",
-            definition=_definition(cls, input, None),
+            definition=_definition(cls, input, None, program_id=program_id),
             position=input.get("position"),
             is_active=is_active is not False,
             now=timezone.now(),
@@ -199,13 +226,20 @@ class LoyaltyEarningRuleUpdate(LoyaltyMutation):
     @classmethod
     def run(cls, info: Any, *, id: str, input: dict[str, Any]) -> Any:
         pk = cls.get_pk(id, only_type="LoyaltyEarningRule", field="id")
-        latest = models.EarningRuleVersion.objects.filter(rule=pk).order_by("-number").first()
-        before = RuleDefinition.from_json(latest.definition) if latest else None
+        versions = models.EarningRuleVersion.objects.filter(rule=pk).select_related("rule")
+        latest = versions.order_by("-number").first()
         rule = update_rule(
             rule_id=pk,
             changes=RuleChanges(
                 name=input.get("name"),
-                definition=_definition(cls, input, before) if before else None,
+                definition=None
+                if latest is None
+                else _definition(
+                    cls,
+                    input,
+                    RuleDefinition.from_json(latest.definition),
+                    program_id=latest.rule.program_id,
+                ),
                 position=input.get("position"),
                 is_active=input.get("is_active"),
             ),
@@ -275,11 +309,12 @@ class LoyaltyEarningRulePreview(LoyaltyMutation):
     ) -> Any:
         replaced = cls.get_pk(rule, only_type="LoyaltyEarningRule", field="rule") if rule else None
         order_id = cls.get_global_id_or_error(order, only_type="Order", field="order")
+        program_id = cls.get_pk(program, only_type="LoyaltyProgram", field="program")
         tried = try_rule(
-            program_id=cls.get_pk(program, only_type="LoyaltyProgram", field="program"),
+            program_id=program_id,
             order=load_order_facts([order_id]).get(order_id),
             name=input.get("name") or "preview",
-            definition=_definition(cls, input, None),
+            definition=_definition(cls, input, None, program_id=program_id),
             position=input.get("position"),
             replaces=replaced,
             now=timezone.now(),

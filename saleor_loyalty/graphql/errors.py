@@ -16,6 +16,7 @@ from saleor_loyalty.flows.adjust_points import AdjustmentNotFound, MemberNotFoun
 from saleor_loyalty.flows.assign_tier import AssignmentInvalid
 from saleor_loyalty.flows.join_program import BirthdayInvalid, NoProgram, NotAMember
 from saleor_loyalty.flows.merge_members import MergeImpossible
+from saleor_loyalty.flows.redeem_rewards import GiftBudgetSpent, RedemptionInvalid
 from saleor_loyalty.flows.reward_activities import ActivityInvalid
 from saleor_loyalty.flows.try_rule import OrderNotFound
 from saleor_loyalty.graphql.enums import DOC_CATEGORY, enum_of
@@ -28,7 +29,8 @@ from saleor_loyalty.programs.policies.rules import PolicyInvalid
 from saleor_loyalty.programs.rules import ProgramInvalid
 from saleor_loyalty.rewards.checks import RewardInvalid
 from saleor_loyalty.rewards.operations import RewardNotFound
-from saleor_loyalty.rewards.rules import RewardUnavailable
+from saleor_loyalty.rewards.redemptions import RedemptionClosed, RedemptionNotFound
+from saleor_loyalty.rewards.rules import Obstacle, RewardUnavailable
 from saleor_loyalty.tiers.operations import TierNotFound
 from saleor_loyalty.tiers.rules import LadderInvalid, TierInvalid
 
@@ -38,6 +40,7 @@ class LoyaltyErrorCode(Enum):
 
     CHANNEL_TAKEN = "channel_taken"
     DISABLED = "disabled"
+    GIFT_BUDGET_SPENT = "gift_budget_spent"
     GRAPHQL_ERROR = "graphql_error"
     IDEMPOTENCY_CONFLICT = "idempotency_conflict"
     INSUFFICIENT_POINTS = "insufficient_points"
@@ -47,18 +50,23 @@ class LoyaltyErrorCode(Enum):
     NOT_A_MEMBER = "not_a_member"
     NOT_FOUND = "not_found"
     NO_PROGRAM = "no_program"
+    REDEMPTION_CLOSED = "redemption_closed"
     REQUIRED = "required"
     REWARD_UNAVAILABLE = "reward_unavailable"
     SAME_PERSON = "same_person"
 
 
 LoyaltyErrorCodeEnum = enum_of(LoyaltyErrorCode, name="LoyaltyErrorCode")
+LoyaltyRewardObstacleEnum = enum_of(Obstacle, name="LoyaltyRewardObstacleEnum")
 
 
 class LoyaltyErrorType(Error):
     """An error of a loyalty mutation."""
 
     code = LoyaltyErrorCodeEnum(description="The error code.", required=True)
+    obstacle = LoyaltyRewardObstacleEnum(
+        description="REWARD_UNAVAILABLE: why the reward cannot be had; null for other errors."
+    )
 
     class Meta:
         name = "LoyaltyError"
@@ -100,6 +108,16 @@ CODES_AND_TEXTS: dict[type[LoyaltyError], tuple[LoyaltyErrorCode, str]] = {
         "There is no such order, or the programme has no rate for its currency.",
     ),
     PolicyInvalid: (LoyaltyErrorCode.INVALID, "{field} {problem}."),
+    RedemptionClosed: (
+        LoyaltyErrorCode.REDEMPTION_CLOSED,
+        "This cannot be changed any more: it is {state}.",
+    ),
+    RedemptionInvalid: (LoyaltyErrorCode.INVALID, "{field} {problem}."),
+    RedemptionNotFound: (LoyaltyErrorCode.NOT_FOUND, "There is no such redemption."),
+    GiftBudgetSpent: (
+        LoyaltyErrorCode.GIFT_BUDGET_SPENT,
+        "No more than {gift_count} of this reward may be given in its period.",
+    ),
     RewardInvalid: (LoyaltyErrorCode.INVALID, "{field} {problem}."),
     RewardNotFound: (LoyaltyErrorCode.NOT_FOUND, "There is no such reward."),
     RewardUnavailable: (
@@ -137,7 +155,9 @@ def validation_error(error: LoyaltyError) -> ValidationError:
     """Return an engine's error as the one that Saleor's mutations turn into `errors`."""
     code, text = CODES_AND_TEXTS[type(error)]
     words = text.format(field=error.field, **error.data)
-    refused = ValidationError(words, code=code.value)
+    # What `params` name is shown beside the words, which Django then reads as a format.
+    shown = {name: error.data[name] for name in ("obstacle",) if name in error.data}
+    refused = ValidationError(words, code=code.value, params=shown or None)
     return ValidationError({error.field: refused}) if error.field else refused
 
 

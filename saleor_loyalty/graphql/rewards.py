@@ -17,6 +17,7 @@ from saleor.graphql.core.utils import from_global_id_or_error
 
 from saleor_loyalty.graphql.access import null_when_off
 from saleor_loyalty.graphql.enums import DOC_CATEGORY, enum_of
+from saleor_loyalty.graphql.errors import LoyaltyRewardObstacleEnum
 from saleor_loyalty.graphql.loaders import BalanceByMemberIdLoader
 from saleor_loyalty.graphql.policies import LoyaltyPeriodEnum
 from saleor_loyalty.graphql.reward_loaders import (
@@ -37,7 +38,6 @@ from saleor_loyalty.rewards.rules import Obstacle, RewardContent, RewardKind, ob
 from saleor_loyalty.shop.permissions import LoyaltyPermissions
 
 LoyaltyRewardKindEnum = enum_of(RewardKind, name="LoyaltyRewardKindEnum")
-LoyaltyRewardObstacleEnum = enum_of(Obstacle, name="LoyaltyRewardObstacleEnum")
 
 # What a reward says, and what staff set on it: type and description.
 TEXTS: dict[str, str] = {

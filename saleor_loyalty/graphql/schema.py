@@ -30,6 +30,7 @@ from saleor_loyalty.graphql.previews import (
 )
 from saleor_loyalty.graphql.program_mutations import LoyaltyProgramMutations
 from saleor_loyalty.graphql.programs import LoyaltyProgramQueries
+from saleor_loyalty.graphql.redemption_mutations import LoyaltyRedemptionMutations
 from saleor_loyalty.graphql.redemptions import LoyaltyRedemptionQueries
 from saleor_loyalty.graphql.reward_mutations import LoyaltyRewardMutations
 from saleor_loyalty.graphql.rewards import LoyaltyRewardQueries
@@ -51,6 +52,7 @@ MUTATIONS: tuple[type[graphene.ObjectType], ...] = (
     LoyaltyAdjustmentMutations,
     LoyaltyTierMutations,
     LoyaltyRewardMutations,
+    LoyaltyRedemptionMutations,
 )
 
 EXTENSIONS: dict[type[graphene.ObjectType], dict[str, graphene.Field]] = {
@@ -149,6 +151,10 @@ COSTS: dict[str, dict[str, dict[str, object]]] = {
         "loyaltyRewardUpdate": _ONE,
         "loyaltyRewardReorder": _ONE,
         "loyaltyRewardDelete": _ONE,
+        "loyaltyRewardRedeem": _ONE,
+        "loyaltyRewardGive": _ONE,
+        "loyaltyRedemptionCancel": _ONE,
+        "loyaltyRedemptionAdvance": _ONE,
     },
     "User": {"loyalty": _ONE},
     "Order": {"loyalty": _ONE},
@@ -213,7 +219,7 @@ COSTS: dict[str, dict[str, dict[str, object]]] = {
     "LoyaltyPointsEntry": {"breakdown": _ONE, "moves": _ONE},
     "LoyaltyEarningBreakdown": {"merchandise": _ONE, "parts": _ONE},
     "LoyaltyAdjustment": {"member": _ONE},
-    "LoyaltyEarningRule": {"rates": _ONE, "conditions": _ONE},
+    "LoyaltyEarningRule": {"rates": _ONE, "conditions": _ONE, "reward": _ONE},
     "OrderLoyalty": {"program": _ONE, "breakdown": _ONE},
     "CheckoutLoyalty": {"program": _ONE, "breakdown": _ONE, "tierReached": _ONE},
     "LoyaltyProductPoints": {"breakdown": _ONE},

@@ -597,6 +597,19 @@ STAFF_QUERIES = {
     " errors { code } } }",
     "loyaltyTierAssignmentEnd": 'mutation { loyaltyTierAssignmentEnd(memberId: "x", reason: "z") {'
     " errors { code } } }",
+    "loyaltyRewards": '{ loyaltyRewards(program: "TG95YWx0eVByb2dyYW06MQ==") { id } }',
+    "loyaltyRedemptions": "{ loyaltyRedemptions(first: 1) { edges { node { id } } } }",
+    "loyaltyRewardCreate": 'mutation { loyaltyRewardCreate(program: "x", kind: EXPERIENCE,'
+    " input: {}) { errors { code } } }",
+    "loyaltyRewardUpdate": 'mutation { loyaltyRewardUpdate(id: "x", input: {}) {'
+    " errors { code } } }",
+    "loyaltyRewardReorder": 'mutation { loyaltyRewardReorder(program: "x", rewards: []) {'
+    " errors { code } } }",
+    "loyaltyRewardDelete": 'mutation { loyaltyRewardDelete(id: "x") { errors { code } } }',
+    "loyaltyRewardGive": 'mutation { loyaltyRewardGive(memberId: "x", reward: "y",'
+    ' channel: "main", reason: "z", key: "1") { errors { code } } }',
+    "loyaltyRedemptionAdvance": 'mutation { loyaltyRedemptionAdvance(id: "x", state: DONE) {'
+    " errors { code } } }",
 }
 
 OPEN_TO_ALL = {
@@ -604,6 +617,9 @@ OPEN_TO_ALL = {
     "loyaltyJoin": 'mutation { loyaltyJoin(channel: "main") { errors { code } } }',
     "loyaltyBirthdayUpdate": 'mutation { loyaltyBirthdayUpdate(channel: "main") {'
     " errors { code } } }",
+    "loyaltyRewardRedeem": 'mutation { loyaltyRewardRedeem(reward: "x", channel: "main",'
+    ' key: "1") { errors { code } } }',
+    "loyaltyRedemptionCancel": 'mutation { loyaltyRedemptionCancel(id: "x") { errors { code } } }',
 }
 
 
@@ -621,8 +637,8 @@ def test_staff_fields_need_our_permission(field, who, request, program):
 
 
 @pytest.mark.usefixtures("program")
-@pytest.mark.parametrize("field", ["loyaltyJoin", "loyaltyBirthdayUpdate"])
-def test_joining_and_birthdays_need_a_customer(field, api_client, app_api_client):
+@pytest.mark.parametrize("field", ["loyaltyJoin", "loyaltyBirthdayUpdate", "loyaltyRewardRedeem"])
+def test_what_members_do_for_themselves_needs_a_customer(field, api_client, app_api_client):
     for client in (api_client, app_api_client):
         answer = ask(client, OPEN_TO_ALL[field])
         assert answer["errors"][0]["extensions"]["exception"]["code"] == "PermissionDenied"
