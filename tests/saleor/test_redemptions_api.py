@@ -11,14 +11,16 @@ from saleor.discount.models import VoucherCode
 from saleor.graphql.tests.fixtures import ApiClient
 from saleor.order import OrderStatus
 
+from saleor_loyalty.earning.models import EarningRule
 from saleor_loyalty.members.models import Member
-from saleor_loyalty.plugin.tasks import sweep_orders_task
+from saleor_loyalty.plugin.tasks import keep_rewards_task, sweep_orders_task
 from saleor_loyalty.points.models import Balance, Entry
 from saleor_loyalty.points.verification import verify
 from saleor_loyalty.programs.calendar import Period
 from saleor_loyalty.rewards.models import Redemption, RedemptionStep, Reward
 from saleor_loyalty.rewards.operations import update_reward
 from saleor_loyalty.rewards.rules import RedemptionState, RewardContent, RewardKind
+from tests.factories import make_program
 from tests.rewards.shelf import make_redemption, make_reward
 from tests.saleor.conftest import ask
 from tests.saleor.test_graphql import global_id, member_of
@@ -375,6 +377,57 @@ def test_staff_surprise_a_member_within_the_budget(user_api_client, loyalty_staf
     assert (points, seen) == (2500, given["redemption"])
     assert (seen["isGift"], seen["reason"], seen["pricePoints"]) == (True, "Sorry for the delay", 0)
     assert VoucherCode.objects.count() == 1
+
+
+ADD_RULE = """mutation($program: ID!, $reward: ID) {
+  loyaltyEarningRuleCreate(program: $program, input: {
+    name: "A review", trigger: ACTIVITY, activity: "review", action: GIVE_REWARD, reward: $reward
+  }) { earningRule { action reward { name } } errors { field code } } }"""
+REPORT = """mutation($member: ID!) {
+  loyaltyActivityReport(memberId: $member, name: "review", key: "4711") {
+    points errors { field code } } }"""
+
+
+def test_a_rule_that_staff_add_gives_a_reward_once_a_cause(
+    user_api_client, loyalty_staff, program, member, ten_off
+):
+    variables = {
+        "program": global_id("LoyaltyProgram", program.pk),
+        "reward": global_id("LoyaltyReward", ten_off.pk),
+    }
+    added = ask(loyalty_staff, ADD_RULE, variables)["data"]["loyaltyEarningRuleCreate"]
+    assert added == {
+        "earningRule": {"action": "GIVE_REWARD", "reward": {"name": "Ten off"}},
+        "errors": [],
+    }
+
+    for _ in range(2):
+        ask(loyalty_staff, REPORT, {"member": global_id("LoyaltyMember", member.pk)})
+    keep_rewards_task()
+
+    points, (gift,) = mine(user_api_client)
+    assert (points, gift["isGift"], gift["reason"], gift["state"]) == (
+        2500,
+        True,
+        "A review",
+        "OPEN",
+    )
+    assert VoucherCode.objects.get().code == gift["code"]
+
+
+def test_a_rule_gives_no_reward_of_another_programme_or_none(
+    loyalty_staff, program, ten_off, channel_PLN
+):
+    other = make_program(channel_ids=[channel_PLN.pk])
+    wanted = global_id("LoyaltyReward", ten_off.pk)
+    found = []
+    for owner, reward in ((other, wanted), (program, None), (program, "x")):
+        variables = {"program": global_id("LoyaltyProgram", owner.pk), "reward": reward}
+        added = ask(loyalty_staff, ADD_RULE, variables)["data"]["loyaltyEarningRuleCreate"]
+        found += codes_of(added["errors"])
+
+    assert found == [("reward", "NOT_FOUND"), ("reward", "INVALID"), ("reward", "GRAPHQL_ERROR")]
+    assert EarningRule.objects.count() == 0
 
 
 def test_what_ran_out_is_seen_as_expired(user_api_client, member, ten_off):
