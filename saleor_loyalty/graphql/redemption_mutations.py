@@ -35,7 +35,8 @@ from saleor_loyalty.rewards.redemptions import RedemptionNotFound
 from saleor_loyalty.rewards.rules import RedemptionState
 from saleor_loyalty.shop.channels import currencies_by_slug
 from saleor_loyalty.shop.permissions import LoyaltyPermissions
-from saleor_loyalty.shop.rewards import close, in_stock, issue
+from saleor_loyalty.shop.reward_checks import in_stock
+from saleor_loyalty.shop.rewards import close, issue
 
 KEY = "A key of the client's own: the same again, by the same member, does nothing more."
 
