@@ -241,11 +241,9 @@ def _owner(info: Any, redemption_id: int) -> int:
         raise PermissionDenied(
             permissions=[AuthorizationFilters.OWNER, LoyaltyPermissions.MANAGE_LOYALTY]
         )
-    redemption = Redemption.objects.select_related("member").filter(pk=redemption_id).first()
-    own = {member.pk for member in members_of(user_ids=[info.context.user.pk]).values()}
-    if redemption is None or own.isdisjoint(
-        {redemption.member_id, redemption.member.merged_into_id}
-    ):
+    own = [member.pk for member in members_of(user_ids=[info.context.user.pk]).values()]
+    redemption = Redemption.objects.filter(pk=redemption_id, member__in=own).first()
+    if redemption is None:
         raise RedemptionNotFound(field="id")
     return redemption.member_id
 

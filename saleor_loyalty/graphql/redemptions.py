@@ -125,10 +125,7 @@ class LoyaltyRedemption(ModelObjectType[models.Redemption]):
 
     @staticmethod
     def resolve_member(root: models.Redemption, info: Any) -> Any:
-        loader = MemberByIdLoader(info.context)
-        return loader.load(root.member_id).then(
-            lambda member: loader.load(member.merged_into_id) if member.merged_into_id else member
-        )
+        return MemberByIdLoader(info.context).load(root.member_id)
 
     @staticmethod
     def resolve_amount(root: models.Redemption, _info: Any) -> PricesMoney | None:

@@ -22,6 +22,7 @@ from saleor_loyalty.rewards.queries import (
     tiers_of_members,
     translations_of,
 )
+from saleor_loyalty.shop.availability import available_variants
 
 
 class RewardsByProgramIdLoader(DataLoader[int, list[Reward]]):
@@ -101,6 +102,23 @@ class GiftsByRewardIdLoader(DataLoader[int, int]):
         zones = dict(programs.values_list("pk", "time_zone"))
         found = gifts_of(rewards=rewards, zones=zones, now=timezone.now(), using=using)
         return [found.get(key, 0) for key in keys]
+
+
+class IsVariantInStockLoader(DataLoader[tuple[str, str], bool]):
+    """Whether variants can be had, by (variant id, channel slug)."""
+
+    context_key = "loyalty_is_variant_in_stock"
+
+    def batch_load(self, keys: Sequence[tuple[str, str]]) -> list[bool]:
+        wanted: dict[str, set[str]] = defaultdict(set)
+        for variant_id, slug in keys:
+            wanted[slug].add(variant_id)
+        found = {
+            (variant_id, slug)
+            for slug, ids in wanted.items()
+            for variant_id in available_variants(ids, slug, using=self.database_connection_name)
+        }
+        return [key in found for key in keys]
 
 
 class StepsByRedemptionIdLoader(DataLoader[int, list[RedemptionStep]]):

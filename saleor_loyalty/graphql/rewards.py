@@ -22,6 +22,7 @@ from saleor_loyalty.graphql.loaders import BalanceByMemberIdLoader
 from saleor_loyalty.graphql.policies import LoyaltyPeriodEnum
 from saleor_loyalty.graphql.reward_loaders import (
     GiftsByRewardIdLoader,
+    IsVariantInStockLoader,
     RedeemedByMemberIdLoader,
     RewardsByProgramIdLoader,
     TierIdByMemberIdLoader,
@@ -123,7 +124,14 @@ class LoyaltyReward(ModelObjectType[models.Reward]):
     )
     starts_at = DateTime(description=DATES["starts_at"])
     ends_at = DateTime(description=DATES["ends_at"])
-    is_in_stock = graphene.Boolean(required=True, description="Whether there are any left of it.")
+    is_in_stock = graphene.Boolean(
+        required=True,
+        channel=graphene.String(description="Slug of a channel."),
+        description=(
+            "Whether there are any left of it; with a channel also whether the shop has a piece of "
+            "a free product there."
+        ),
+    )
     limit_count = graphene.Int(description=NUMBERS["limit_count"])
     limit_period = graphene.Field(
         LoyaltyPeriodEnum, required=True, description=PERIODS["limit_period"]
@@ -212,8 +220,11 @@ class LoyaltyReward(ModelObjectType[models.Reward]):
         return TierIdsByRewardIdLoader(info.context).load(root.pk).then(bool)
 
     @staticmethod
-    def resolve_is_in_stock(root: models.Reward, _info: Any) -> bool:
-        return root.stock != 0
+    def resolve_is_in_stock(root: models.Reward, info: Any, *, channel: str | None = None) -> Any:
+        variant_id = _content(root).variant_id
+        if root.stock == 0 or channel is None or not variant_id:
+            return root.stock != 0
+        return IsVariantInStockLoader(info.context).load((variant_id, channel))
 
     @staticmethod
     def resolve_affordable(root: models.Reward, info: Any) -> Any:
@@ -295,6 +306,7 @@ def _obstacle(reward: models.Reward, member: Member, info: Any) -> Any:
 
 def rewards_on_show(program_id: int, info: Any) -> Any:
     """Return (a promise of) the rewards of a programme that shoppers see now."""
+    bool(info.context.user)  # Saleor looks the caller up lazily, which would part our batches
     now = timezone.now()
     return (
         RewardsByProgramIdLoader(info.context)

@@ -159,13 +159,8 @@ def translations_of(
 def redemptions_of(
     *, member_id: int, states: Sequence[RedemptionState] = (), using: str = "default"
 ) -> QuerySet[Redemption]:
-    """Return what a member redeemed and was given, newest first; those in `states` if any.
-
-    Also what members have who were merged into them.
-    """
-    rows = Redemption.objects.using(using).filter(
-        Q(member=member_id) | Q(member__merged_into=member_id)
-    )
+    """Return what a member redeemed and was given, newest first; those in `states` if any."""
+    rows = Redemption.objects.using(using).filter(member=member_id)
     return rows.filter(state__in=[state.value for state in states]) if states else rows
 
 

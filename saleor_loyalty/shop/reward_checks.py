@@ -6,8 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
-from django.db.models import Q
-from django.utils import timezone
 from saleor.channel.models import Channel
 from saleor.checkout.models import Checkout
 from saleor.discount.utils.voucher import (
@@ -15,14 +13,12 @@ from saleor.discount.utils.voucher import (
     release_voucher_code_usage,
 )
 from saleor.giftcard.models import GiftCard
-from saleor.product.models import ProductChannelListing, ProductVariant
-from saleor.site.models import Site
-from saleor.warehouse.models import Stock
 
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.programs.models import Program, ProgramChannel
 from saleor_loyalty.rewards.models import Redemption, Reward
 from saleor_loyalty.rewards.rules import RedemptionState, RewardContent, RewardKind
+from saleor_loyalty.shop.availability import available_variants
 
 NOT_YOURS = (
     "A code on this checkout belongs to another account. Sign in with the account that it was "
@@ -130,33 +126,7 @@ def _release(checkout_info: Any) -> None:
 def in_stock(variant_id: str, channel_id: int) -> bool:
     """Tell whether a variant is on sale in a channel, and at least one piece of it can be had.
 
-    As Saleor counts: what is allocated to orders is gone, stock is that of the channel's
-    warehouses. A variant whose stock is not tracked is always there.
+    See `available_variants`.
     """
-    channel = Channel.objects.filter(pk=channel_id, is_active=True).first()
-    variant = ProductVariant.objects.filter(
-        pk=int(variant_id),
-        channel_listings__channel=channel_id,
-        channel_listings__price_amount__isnull=False,
-    ).first()
-    if channel is None or variant is None:
-        return False
-    on_sale = ProductChannelListing.objects.filter(
-        Q(published_at=None) | Q(published_at__lte=timezone.now()),
-        product=variant.product_id,
-        channel=channel,
-        is_published=True,
-        available_for_purchase_at__lte=timezone.now(),
-    )
-    if not on_sale.exists():
-        return False
-    if not variant.track_inventory:
-        return True
-    settings = Site.objects.get_current().settings
-    # Until 3.23 only warehouses count that ship somewhere; later the shop chooses.
-    if getattr(settings, "use_legacy_shipping_zone_stock_availability", True):
-        stocks = Stock.objects.for_channel_and_country(channel.slug)
-    else:
-        stocks = Stock.objects.for_channel(channel.slug)
-    pieces = stocks.filter(product_variant=variant).annotate_available_quantity()
-    return bool(pieces.filter(available_quantity__gte=1).exists())
+    channel = Channel.objects.filter(pk=channel_id).first()
+    return channel is not None and variant_id in available_variants([variant_id], channel.slug)

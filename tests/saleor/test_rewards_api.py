@@ -8,6 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from saleor.account.models import User
+from saleor.warehouse.models import Stock
 
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.points.operations import post
@@ -16,8 +17,9 @@ from saleor_loyalty.points.rules import LotTerms, Reason
 from saleor_loyalty.programs.operations import ProgramChanges, update_program
 from saleor_loyalty.programs.rules import RateInput
 from saleor_loyalty.rewards.models import Reward, RewardTranslation
-from saleor_loyalty.rewards.rules import RedemptionState, RewardKind
+from saleor_loyalty.rewards.rules import RedemptionState, RewardContent, RewardKind
 from saleor_loyalty.tiers.models import TierStanding
+from tests.factories import make_program
 from tests.rewards.shelf import make_redemption, make_reward
 from tests.saleor.conftest import ask
 from tests.saleor.test_graphql import global_id, member_of
@@ -76,7 +78,7 @@ def give_points(member, points, **lot):
     posting = Award(
         program_id=member.program_id,
         member_id=member.pk,
-        key=f"given-{points}-{lot}",
+        key=f"given-{member.pk}-{points}-{lot}",
         points=points,
         reason=Reason.ADJUSTMENT,
         effective_at=timezone.now(),
@@ -99,8 +101,6 @@ def ten_off(program):
 
 
 def content(**parts):
-    from saleor_loyalty.rewards.rules import RewardContent
-
     return RewardContent(**parts)
 
 
@@ -364,8 +364,6 @@ def test_rewards_of_tiers_tell_others_so(user_api_client, program, member):
 
 
 def test_points_of_another_programme_do_not_count(user_api_client, program, member, channel_PLN):
-    from tests.factories import make_program
-
     other = make_program(name="Other", channel_ids=[channel_PLN.pk])
     usd_reward(other, price_points=5)
 
@@ -389,6 +387,34 @@ def test_what_only_staff_know_is_kept_from_shoppers(user_api_client, ten_off, fi
 
     code = answer["errors"][0]["extensions"]["exception"]["code"]
     assert code == "PermissionDenied"
+
+
+def test_a_free_product_is_in_stock_where_the_shop_has_a_piece(
+    api_client, program, channel_PLN, variant_with_many_stocks
+):
+    variant_id = str(variant_with_many_stocks.pk)
+    mug = make_reward(
+        program, RewardKind.FREE_PRODUCT, content=content(variant_id=variant_id), now=LONG_AGO
+    )
+
+    def seen(channel: str) -> list[bool]:
+        document = """query($channel: String) { loyaltyProgram(channel: "main") {
+          rewards { isInStock(channel: $channel) } } }"""
+        rewards = ask(api_client, document, {"channel": channel})["data"]["loyaltyProgram"]
+        return [one["isInStock"] for one in rewards["rewards"]]
+
+    assert [seen(slug) for slug in ("main", channel_PLN.slug, "nowhere")] == [
+        [True],
+        [False],
+        [False],
+    ]
+    Stock.objects.update(quantity=0)
+    assert seen("main") == [False]
+    variant_with_many_stocks.track_inventory = False
+    variant_with_many_stocks.save()
+    assert seen("main") == [True]
+    Reward.objects.filter(pk=mug.pk).update(stock=0)
+    assert seen("main") == [False]
 
 
 def test_the_liability_is_kept_from_shoppers(user_api_client, program):
@@ -454,6 +480,7 @@ def test_a_catalogue_takes_as_many_queries_for_3_as_for_1(
     silver, gold = make_ladder(program)
     TierStanding.objects.create(member=member, program=program, tier=gold, since=timezone.now())
     variables = {"program": global_id("LoyaltyProgram", program.pk)}
+    queries_of(user_api_client, SHELF)  # the shop's own settings are read once and kept
     counted = []
     for number in range(3):
         reward = usd_reward(program, tier_ids=frozenset({silver.pk, gold.pk}), limit_count=1)
