@@ -11,6 +11,7 @@ from saleor_loyalty.flows.join_program import NoProgram, NotAMember
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.members.queries import members_of
 from saleor_loyalty.points.operations import lock_members
+from saleor_loyalty.points.postings import check_points
 from saleor_loyalty.points.queries import purses_of
 from saleor_loyalty.programs.models import Program
 from saleor_loyalty.programs.queries import load_terms
@@ -77,9 +78,11 @@ def apply_points(
     on it, in the same transaction. `means` is for a checkout that has no points yet.
 
     Raises:
+        PointsInvalid: below 1, or more than a thousand million.
         NothingToApply: not one point may pay; what was applied before stays.
 
     """
+    check_points(points)
     lock_members(member_ids={spender.member.pk})
     before = held_on(checkout_ids=[checkout.checkout_id]).get(checkout.checkout_id)
     if before is not None and before.member_id != spender.member.pk:

@@ -3,7 +3,7 @@
 from enum import Enum
 
 from django.core.exceptions import ValidationError
-from saleor.graphql.core.types.common import Error
+from saleor.graphql.core.types.common import Error, NonNullList
 
 from saleor_loyalty.adjustments.rules import AdjustmentInvalid
 from saleor_loyalty.earning.conditions import ConditionInvalid
@@ -26,6 +26,9 @@ from saleor_loyalty.points.writing import IdempotencyConflict
 from saleor_loyalty.programs.operations import ChannelTaken, ProgramNotFound
 from saleor_loyalty.programs.policies.rules import PolicyInvalid
 from saleor_loyalty.programs.rules import ProgramInvalid
+from saleor_loyalty.shop.points_means import MeansUnavailable, VoucherInUse
+from saleor_loyalty.shop.spending import CheckoutBusy, CheckoutNotFound
+from saleor_loyalty.spending.rules import Limit, NothingToApply
 from saleor_loyalty.tiers.operations import TierNotFound
 from saleor_loyalty.tiers.rules import LadderInvalid, TierInvalid
 
@@ -34,27 +37,35 @@ class LoyaltyErrorCode(Enum):
     """What went wrong, for clients to match on."""
 
     CHANNEL_TAKEN = "channel_taken"
+    CHECKOUT_BUSY = "checkout_busy"
     DISABLED = "disabled"
     GRAPHQL_ERROR = "graphql_error"
     IDEMPOTENCY_CONFLICT = "idempotency_conflict"
     INSUFFICIENT_POINTS = "insufficient_points"
     INVALID = "invalid"
     LEDGER_DRIFTED = "ledger_drifted"
+    MEANS_UNAVAILABLE = "means_unavailable"
     MERGE_IMPOSSIBLE = "merge_impossible"
     NOT_A_MEMBER = "not_a_member"
+    NOTHING_TO_APPLY = "nothing_to_apply"
     NOT_FOUND = "not_found"
     NO_PROGRAM = "no_program"
     REQUIRED = "required"
     SAME_PERSON = "same_person"
+    VOUCHER_IN_USE = "voucher_in_use"
 
 
 LoyaltyErrorCodeEnum = enum_of(LoyaltyErrorCode, name="LoyaltyErrorCode")
+LoyaltySpendingLimitEnum = enum_of(Limit, name="LoyaltySpendingLimitEnum")
 
 
 class LoyaltyErrorType(Error):
     """An error of a loyalty mutation."""
 
     code = LoyaltyErrorCodeEnum(description="The error code.", required=True)
+    limits = NonNullList(
+        LoyaltySpendingLimitEnum, description="With NOTHING_TO_APPLY: why no points can pay."
+    )
 
     class Meta:
         name = "LoyaltyError"
@@ -90,6 +101,20 @@ CODES_AND_TEXTS: dict[type[LoyaltyError], tuple[LoyaltyErrorCode, str]] = {
     ),
     LotNotFound: (LoyaltyErrorCode.NOT_FOUND, "The member has no such points."),
     MergeImpossible: (LoyaltyErrorCode.MERGE_IMPOSSIBLE, "{problem}."),
+    CheckoutBusy: (
+        LoyaltyErrorCode.CHECKOUT_BUSY,
+        "The checkout is just becoming an order, or changing. Try again in a moment.",
+    ),
+    CheckoutNotFound: (LoyaltyErrorCode.NOT_FOUND, "There is no such checkout any more."),
+    MeansUnavailable: (
+        LoyaltyErrorCode.MEANS_UNAVAILABLE,
+        "Points are to pay by gift cards, and this channel takes none.",
+    ),
+    NothingToApply: (LoyaltyErrorCode.NOTHING_TO_APPLY, "No points can pay here: {reasons}."),
+    VoucherInUse: (
+        LoyaltyErrorCode.VOUCHER_IN_USE,
+        "The checkout has a voucher, and points would take its place. Remove it first.",
+    ),
     NotAMember: (LoyaltyErrorCode.NOT_A_MEMBER, "The customer takes no part in the programme."),
     OrderNotFound: (
         LoyaltyErrorCode.NOT_FOUND,
@@ -126,8 +151,11 @@ CODES_AND_TEXTS: dict[type[LoyaltyError], tuple[LoyaltyErrorCode, str]] = {
 def validation_error(error: LoyaltyError) -> ValidationError:
     """Return an engine's error as the one that Saleor's mutations turn into `errors`."""
     code, text = CODES_AND_TEXTS[type(error)]
-    words = text.format(field=error.field, **error.data)
-    refused = ValidationError(words, code=code.value)
+    limits = error.data.get("limits", ())
+    reasons = ", ".join(one.value.replace("_", " ") for one in limits)
+    words = text.format(field=error.field, reasons=reasons, **error.data)
+    params = {"limits": [one.value for one in limits]} if limits else None
+    refused = ValidationError(words, code=code.value, params=params)
     return ValidationError({error.field: refused}) if error.field else refused
 
 

@@ -67,3 +67,12 @@ def spent_on_orders(
     for row in rows.exclude(order_id="").order_by("id"):
         found[row.order_id].append(row)
     return dict(found)
+
+
+def to_shut() -> QuerySet[Spending]:
+    """Return the applications that orders used whose cards and vouchers could pay still; locked.
+
+    What another worker has at hand is left out.
+    """
+    rows = Spending.objects.select_for_update(skip_locked=True)
+    return rows.filter(state=SpendingState.CAPTURED.value, is_shut=False).order_by("id")

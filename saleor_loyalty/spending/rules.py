@@ -179,6 +179,11 @@ def offer_of(
     return Offer(points=whole, amount=amount, limits=tuple(limits))
 
 
+def most_of(payable: Payable, terms: SpendingTerms) -> Decimal:
+    """Return the most money that points may pay, however many there are."""
+    return _most(payable, terms)[0]
+
+
 def _most(payable: Payable, terms: SpendingTerms) -> tuple[Decimal, Limit]:
     """Return the most money that points may pay, and what keeps it from being more."""
     allowed = payable.items + payable.shipping
