@@ -21,6 +21,7 @@ settings.ALLOWED_HOSTS = ["*"]
 
 from dev import journey  # noqa: E402
 from dev import ledger_benchmarks as ledger  # noqa: E402
+from dev import spending_benchmarks as spending  # noqa: E402
 from dev import tier_benchmarks as tiers  # noqa: E402
 from dev.ledger_benchmarks import timed  # noqa: E402
 from saleor_loyalty.flows.settle_orders import settle_due_orders  # noqa: E402
@@ -95,6 +96,11 @@ def hooks_on_a_checkout() -> float:
     return statistics.median(seconds[True]) / statistics.median(seconds[False])
 
 
+def points_at_checkout() -> float:
+    """Return applying points, relative to adding a code of Saleor's own."""
+    return spending.applying_points(open_shop())
+
+
 def copied_fields(model) -> list:
     """Return the fields that a copy of a row takes over."""
     own = {"id", "number", "old_id"}
@@ -142,6 +148,7 @@ def settling_a_batch() -> float:
 # What is measured, the aim, and whether more is better. Those that fill the database come last.
 BENCHMARKS = (
     ("checkoutComplete with our hooks / without", hooks_on_a_checkout, "1.02", "lower"),
+    ("applying points / checkoutAddPromoCode", points_at_checkout, "1.30", "lower"),
     ("settling 100 new orders / reading their facts", settling_a_batch, "5.00", "lower"),
     ("awards one by one / plain INSERTs (rate)", ledger.single_award, "0.40", "higher"),
     ("awards by 100 / plain INSERTs (rate)", ledger.batch_of_awards, "0.90", "higher"),

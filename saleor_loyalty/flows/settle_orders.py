@@ -1,7 +1,7 @@
 """Settling: from the current facts of orders to what the ledger should hold for them."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,6 +15,7 @@ from saleor_loyalty.flows.evaluate_tiers import evaluate_tiers
 from saleor_loyalty.flows.order_postings import postings_of, schedule_maturity_of
 from saleor_loyalty.flows.settle_rewards import settle_rewards
 from saleor_loyalty.flows.settle_rule_gifts import settle_rule_gifts
+from saleor_loyalty.flows.settle_spending import settle_spendings, with_points
 from saleor_loyalty.flows.settlement import (
     Claim,
     Settlement,
@@ -38,6 +39,7 @@ from saleor_loyalty.points.operations import lock_members, post
 from saleor_loyalty.points.queries import posted_for_orders, purses_of
 from saleor_loyalty.programs.queries import TermsIndex, load_terms
 from saleor_loyalty.programs.rules import ProgramTerms
+from saleor_loyalty.spending.queries import spendings_of_orders
 from saleor_loyalty.tiers.queries import Presence, tiers_at
 
 logger = logging.getLogger(__name__)
@@ -116,6 +118,9 @@ def settle(*, facts: Sequence[OrderFacts], now: datetime) -> SettleReport:
     a repeat with the same facts posts nothing. Mails are queued in the same transaction.
     """
     orders = sorted((order for order in facts), key=lambda order: (order.placed_at, order.order_id))
+    spendings = spendings_of_orders(orders=orders)
+    orders = [with_points(order, spendings.get(order.order_id, ())) for order in orders]
+    paid_by_points = {order.order_id: order for order in orders if order.order_id in spendings}
     order_ids = [order.order_id for order in orders]
     before = settled_orders(order_ids=order_ids)
     orders = [order for order in orders if _is_news(order, before)]
@@ -126,12 +131,16 @@ def settle(*, facts: Sequence[OrderFacts], now: datetime) -> SettleReport:
     )
     members = members_of(user_ids={order.user_id for order in orders if order.user_id is not None})
     settlements = _settlements(orders, before=before, terms=terms, members=members, now=now)
-    member_ids = _unmerged(_member_ids(settlements.all, before=before, members=members))
+    member_ids = _unmerged(
+        _member_ids(settlements.all, before=before, members=members),
+        others={one.member_id for some in spendings.values() for one in some},
+    )
     postings = [
         posting
         for settlement in settlements.all
         for posting in postings_of(settlement, posted=posted, member_ids=member_ids, now=now)
     ]
+    postings += settle_spendings(orders=paid_by_points, spendings=spendings, now=now)
     post(postings=postings, now=now)
     schedule_maturity_of(settlements.all, now=now)
     settlements.book.close(
@@ -279,9 +288,12 @@ def _customer(
     return customer_of(one.facts, program_id=terms.program_id, before=row)
 
 
-def _unmerged(member_ids: Mapping[str, int]) -> dict[str, int]:
-    """Lock the members of orders; who was merged meanwhile is the member they were merged into."""
-    lock_members(member_ids=set(member_ids.values()))
+def _unmerged(member_ids: Mapping[str, int], *, others: Collection[int]) -> dict[str, int]:
+    """Lock the members of orders, and others with them.
+
+    Who was merged meanwhile is the member they were merged into.
+    """
+    lock_members(member_ids={*member_ids.values(), *others})
     merged = {
         member.pk: member.merged_into_id or member.pk
         for member in Member.objects.filter(pk__in=set(member_ids.values()))

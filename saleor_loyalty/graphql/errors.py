@@ -3,7 +3,7 @@
 from enum import Enum
 
 from django.core.exceptions import ValidationError
-from saleor.graphql.core.types.common import Error
+from saleor.graphql.core.types.common import Error, NonNullList
 
 from saleor_loyalty.adjustments.rules import AdjustmentInvalid
 from saleor_loyalty.earning.conditions import ConditionInvalid
@@ -31,6 +31,9 @@ from saleor_loyalty.rewards.checks import RewardInvalid
 from saleor_loyalty.rewards.operations import RewardNotFound
 from saleor_loyalty.rewards.redemptions import RedemptionClosed, RedemptionNotFound
 from saleor_loyalty.rewards.rules import Obstacle, RewardUnavailable
+from saleor_loyalty.shop.points_means import MeansUnavailable, VoucherInUse
+from saleor_loyalty.shop.spending import CheckoutBusy, CheckoutNotFound
+from saleor_loyalty.spending.rules import Limit, NothingToApply
 from saleor_loyalty.tiers.operations import TierNotFound
 from saleor_loyalty.tiers.rules import LadderInvalid, TierInvalid
 
@@ -39,6 +42,7 @@ class LoyaltyErrorCode(Enum):
     """What went wrong, for clients to match on."""
 
     CHANNEL_TAKEN = "channel_taken"
+    CHECKOUT_BUSY = "checkout_busy"
     DISABLED = "disabled"
     GIFT_BUDGET_SPENT = "gift_budget_spent"
     GRAPHQL_ERROR = "graphql_error"
@@ -46,18 +50,22 @@ class LoyaltyErrorCode(Enum):
     INSUFFICIENT_POINTS = "insufficient_points"
     INVALID = "invalid"
     LEDGER_DRIFTED = "ledger_drifted"
+    MEANS_UNAVAILABLE = "means_unavailable"
     MERGE_IMPOSSIBLE = "merge_impossible"
     NOT_A_MEMBER = "not_a_member"
+    NOTHING_TO_APPLY = "nothing_to_apply"
     NOT_FOUND = "not_found"
     NO_PROGRAM = "no_program"
     REDEMPTION_CLOSED = "redemption_closed"
     REQUIRED = "required"
     REWARD_UNAVAILABLE = "reward_unavailable"
     SAME_PERSON = "same_person"
+    VOUCHER_IN_USE = "voucher_in_use"
 
 
 LoyaltyErrorCodeEnum = enum_of(LoyaltyErrorCode, name="LoyaltyErrorCode")
 LoyaltyRewardObstacleEnum = enum_of(Obstacle, name="LoyaltyRewardObstacleEnum")
+LoyaltySpendingLimitEnum = enum_of(Limit, name="LoyaltySpendingLimitEnum")
 
 
 class LoyaltyErrorType(Error):
@@ -66,6 +74,9 @@ class LoyaltyErrorType(Error):
     code = LoyaltyErrorCodeEnum(description="The error code.", required=True)
     obstacle = LoyaltyRewardObstacleEnum(
         description="REWARD_UNAVAILABLE: why the reward cannot be had; null for other errors."
+    )
+    limits = NonNullList(
+        LoyaltySpendingLimitEnum, description="With NOTHING_TO_APPLY: why no points can pay."
     )
 
     class Meta:
@@ -102,6 +113,20 @@ CODES_AND_TEXTS: dict[type[LoyaltyError], tuple[LoyaltyErrorCode, str]] = {
     ),
     LotNotFound: (LoyaltyErrorCode.NOT_FOUND, "The member has no such points."),
     MergeImpossible: (LoyaltyErrorCode.MERGE_IMPOSSIBLE, "{problem}."),
+    CheckoutBusy: (
+        LoyaltyErrorCode.CHECKOUT_BUSY,
+        "The checkout is just becoming an order, or changing. Try again in a moment.",
+    ),
+    CheckoutNotFound: (LoyaltyErrorCode.NOT_FOUND, "There is no such checkout any more."),
+    MeansUnavailable: (
+        LoyaltyErrorCode.MEANS_UNAVAILABLE,
+        "Points are to pay by gift cards, and this channel takes none.",
+    ),
+    NothingToApply: (LoyaltyErrorCode.NOTHING_TO_APPLY, "No points can pay here: {reasons}."),
+    VoucherInUse: (
+        LoyaltyErrorCode.VOUCHER_IN_USE,
+        "The checkout has a voucher, and points would take its place. Remove it first.",
+    ),
     NotAMember: (LoyaltyErrorCode.NOT_A_MEMBER, "The customer takes no part in the programme."),
     OrderNotFound: (
         LoyaltyErrorCode.NOT_FOUND,
@@ -154,9 +179,13 @@ CODES_AND_TEXTS: dict[type[LoyaltyError], tuple[LoyaltyErrorCode, str]] = {
 def validation_error(error: LoyaltyError) -> ValidationError:
     """Return an engine's error as the one that Saleor's mutations turn into `errors`."""
     code, text = CODES_AND_TEXTS[type(error)]
-    words = text.format(field=error.field, **error.data)
+    limits = error.data.get("limits", ())
+    reasons = ", ".join(one.value.replace("_", " ") for one in limits)
+    words = text.format(field=error.field, reasons=reasons, **error.data)
     # What `params` name is shown beside the words, which Django then reads as a format.
     shown = {name: error.data[name] for name in ("obstacle",) if name in error.data}
+    if limits:
+        shown["limits"] = [one.value for one in limits]
     refused = ValidationError(words, code=code.value, params=shown or None)
     return ValidationError({error.field: refused}) if error.field else refused
 

@@ -27,6 +27,8 @@ from saleor_loyalty.shop.checkouts import gift_card_balances
 from saleor_loyalty.shop.customers import CustomerFacts, customer_facts
 from saleor_loyalty.shop.products import ProductFacts, product_facts
 from saleor_loyalty.shop.settings import LoyaltySettings, load_settings
+from saleor_loyalty.spending.models import Spending
+from saleor_loyalty.spending.queries import held_on, spent_on_orders
 
 
 class SettingsLoader(DataLoader[str, LoyaltySettings | None]):
@@ -199,8 +201,28 @@ class GrantsByMemberIdLoader(DataLoader[int, list[EarningGrant]]):
         return [found.get(key, []) for key in keys]
 
 
+class HeldSpendingLoader(DataLoader[str, Spending | None]):
+    """What points pay of checkouts now, by the checkout's id as text."""
+
+    context_key = "loyalty_held_spending"
+
+    def batch_load(self, keys: Sequence[str]) -> list[Spending | None]:
+        found = held_on(checkout_ids=keys, using=self.database_connection_name)
+        return [found.get(key) for key in keys]
+
+
+class SpentOnOrderLoader(DataLoader[str, list[Spending]]):
+    """What points paid of orders, by the order's id as text."""
+
+    context_key = "loyalty_spent_on_order"
+
+    def batch_load(self, keys: Sequence[str]) -> list[list[Spending]]:
+        found = spent_on_orders(order_ids=keys, using=self.database_connection_name)
+        return [found.get(key, []) for key in keys]
+
+
 class GiftCardBalanceLoader(DataLoader[UUID, Decimal]):
-    """What the gift cards of checkouts have left, by the checkout's token."""
+    """What the gift cards of checkouts but those of points have left, by the checkout's token."""
 
     context_key = "loyalty_gift_card_balance"
 

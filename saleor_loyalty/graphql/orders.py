@@ -1,10 +1,11 @@
-"""What an order earned."""
+"""What an order earned, and what points paid of it."""
 
+from decimal import Decimal
 from typing import Any
 
 import graphene
 from prices import Money as PricesMoney
-from saleor.graphql.core.types import BaseObjectType
+from saleor.graphql.core.types import BaseObjectType, Money
 
 from saleor_loyalty.graphql.access import (
     is_user,
@@ -17,6 +18,7 @@ from saleor_loyalty.graphql.loaders import (
     MemberByIdLoader,
     ProgramByIdLoader,
     SettledOrderByOrderIdLoader,
+    SpentOnOrderLoader,
 )
 from saleor_loyalty.graphql.points import LoyaltyEarningBreakdown
 from saleor_loyalty.graphql.programs import LoyaltyProgram
@@ -43,6 +45,11 @@ class OrderLoyalty(BaseObjectType):
     returned_points = graphene.Int(
         required=True, description="Points that went back, for refunds and the like."
     )
+    spent_points = graphene.Int(required=True, description="Points that paid for a part of it.")
+    spent_amount = graphene.Field(Money, required=True, description="What these points paid.")
+    given_back_points = graphene.Int(
+        required=True, description="Points of these that the member got back."
+    )
     breakdown = graphene.Field(
         LoyaltyEarningBreakdown, description="How the points came about; null without any."
     )
@@ -60,6 +67,25 @@ class OrderLoyalty(BaseObjectType):
     @staticmethod
     def resolve_points(root: SettledOrder, _info: Any) -> int:
         return root.earned_points - root.returned_points
+
+    @staticmethod
+    def resolve_spent_points(root: SettledOrder, info: Any) -> Any:
+        spent = SpentOnOrderLoader(info.context).load(root.order_id)
+        return spent.then(lambda rows: sum(row.captured_points for row in rows))
+
+    @staticmethod
+    def resolve_spent_amount(root: SettledOrder, info: Any) -> Any:
+        spent = SpentOnOrderLoader(info.context).load(root.order_id)
+        return spent.then(
+            lambda rows: PricesMoney(
+                sum((row.captured_amount for row in rows), Decimal(0)), root.currency
+            )
+        )
+
+    @staticmethod
+    def resolve_given_back_points(root: SettledOrder, info: Any) -> Any:
+        spent = SpentOnOrderLoader(info.context).load(root.order_id)
+        return spent.then(lambda rows: sum(row.returned_points for row in rows))
 
     @staticmethod
     def resolve_breakdown(root: SettledOrder, _info: Any) -> LoyaltyEarningBreakdown | None:

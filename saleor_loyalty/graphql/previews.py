@@ -1,5 +1,6 @@
 """What a checkout and a product would earn: the same evaluation as for an order."""
 
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -23,6 +24,12 @@ from saleor_loyalty.earning.evaluation import Evaluation
 from saleor_loyalty.earning.rules import Action, RuleVersion
 from saleor_loyalty.flows.settlement import breakdown_of
 from saleor_loyalty.graphql.access import null_when_off
+from saleor_loyalty.graphql.checkout_points import (
+    LoyaltyAppliedPoints,
+    LoyaltyRedeemablePoints,
+    applied_to,
+    redeemable_on,
+)
 from saleor_loyalty.graphql.enums import DOC_CATEGORY
 from saleor_loyalty.graphql.evaluations import (
     Terms,
@@ -34,6 +41,7 @@ from saleor_loyalty.graphql.evaluations import (
 from saleor_loyalty.graphql.loaders import (
     ChannelIdBySlugLoader,
     GiftCardBalanceLoader,
+    HeldSpendingLoader,
     ProductFactsByIdLoader,
 )
 from saleor_loyalty.graphql.points import LoyaltyEarningBreakdown
@@ -41,11 +49,12 @@ from saleor_loyalty.graphql.programs import LoyaltyProgram
 from saleor_loyalty.graphql.tiers import LoyaltyTier
 from saleor_loyalty.orders.facts import OrderFacts
 from saleor_loyalty.programs.rules import Rate
+from saleor_loyalty.programs.spending import Means
 from saleor_loyalty.shop.checkouts import facts_of_checkout, line_of_product, pretended_order
 
 
 class CheckoutLoyalty(BaseObjectType):
-    """What a checkout would earn."""
+    """What a checkout would earn, and what points pay of it."""
 
     program = graphene.Field(
         LoyaltyProgram, required=True, description="The programme of the checkout's channel."
@@ -57,13 +66,28 @@ class CheckoutLoyalty(BaseObjectType):
     breakdown = graphene.Field(
         LoyaltyEarningBreakdown, required=True, description="How these points come about."
     )
+    applied = graphene.Field(
+        LoyaltyAppliedPoints, description="The points that pay for a part of it; null without any."
+    )
+    redeemable = graphene.Field(
+        LoyaltyRedeemablePoints,
+        description="What points could pay; null to all but its customer, if they are a member.",
+    )
     tier_reached = graphene.Field(
         LoyaltyTier, description="The tier that the order would lift the member to; mostly null."
     )
 
     class Meta:
-        description = "What a checkout would earn."
+        description = "What a checkout would earn, and what points pay of it."
         doc_category = DOC_CATEGORY
+
+    @staticmethod
+    def resolve_applied(root: "CheckoutLoyalty", info: Any) -> Any:
+        return root.applied(info)
+
+    @staticmethod
+    def resolve_redeemable(root: "CheckoutLoyalty", info: Any) -> Any:
+        return root.redeemable(info)
 
     @staticmethod
     def resolve_tier_reached(root: "CheckoutLoyalty", info: Any) -> Any:
@@ -115,6 +139,8 @@ def resolve_checkout_loyalty(root: Any, info: Any) -> Any:
                 program=found.program,
                 points_to_earn=evaluation.points,
                 breakdown=breakdown(evaluation, rate),
+                applied=partial(applied_to, checkout),
+                redeemable=partial(redeemable_on, checkout, found),
                 tier_reached=partial(tier_reached_by, found, order, evaluation),
             )
         )
@@ -131,11 +157,13 @@ def _checkout_facts(checkout: Any, info: Any) -> Any:
             CheckoutInfoByCheckoutTokenLoader(context).load(checkout.token),
             customer_of(checkout.user_id, info),
             GiftCardBalanceLoader(context).load(checkout.token),
+            HeldSpendingLoader(context).load(str(checkout.pk)),
         ]
     )
 
     def with_products(found: list[Any]) -> Any:
-        lines, checkout_info, customer, gift_card_balance = found
+        lines, checkout_info, customer, gift_card_balance, own = found
+        is_by_card = own is not None and own.means == Means.GIFT_CARD.value
         product_ids = [line.product.pk for line in lines]
         return (
             ProductFactsByIdLoader(context)
@@ -148,6 +176,7 @@ def _checkout_facts(checkout: Any, info: Any) -> Any:
                     products=dict(zip(product_ids, products, strict=True)),
                     customer=customer,
                     gift_card_balance=gift_card_balance,
+                    points_amount=own.amount if is_by_card else Decimal(0),
                     now=timezone.now(),
                 )
             )

@@ -24,6 +24,7 @@ from saleor_loyalty.graphql.programs import (
     LoyaltyPriceBasisEnum,
     LoyaltyProgram,
 )
+from saleor_loyalty.graphql.spending_terms import LoyaltySpendingTermsInput, terms_changes
 from saleor_loyalty.programs.operations import ProgramChanges, create_program, update_program
 from saleor_loyalty.programs.rules import Enrollment, PriceBasis, RateInput
 from saleor_loyalty.shop.channels import channels_by_id
@@ -68,6 +69,9 @@ class LoyaltyProgramInput(BaseInputObjectType):
         description="Whether prices with or without taxes earn. Default: NET."
     )
     policy = LoyaltyPolicyInput(description="The parts of its policy to change.")
+    spending = LoyaltySpendingTermsInput(
+        description="The parts to change of how points pay at checkout."
+    )
     channels = NonNullList(
         graphene.ID, description="IDs of all channels that the programme serves."
     )
@@ -152,6 +156,7 @@ def _changes(mutation: type[LoyaltyMutation], values: dict[str, Any]) -> Program
         is_active=values.get("is_active"),
         price_basis=_member_of(PriceBasis, values.get("price_basis")),
         policy=_policy_changes(values.get("policy")),
+        spending=terms_changes(mutation, values.get("spending")),
         channel_ids=None if channels is None else _channel_ids(mutation, channels),
         rates=None
         if rates is None

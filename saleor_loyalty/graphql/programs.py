@@ -27,10 +27,12 @@ from saleor_loyalty.graphql.loaders import (
 from saleor_loyalty.graphql.policies import LoyaltyPolicy
 from saleor_loyalty.graphql.reward_loaders import LiabilityByProgramIdLoader
 from saleor_loyalty.graphql.rewards import LoyaltyReward, rewards_on_show
+from saleor_loyalty.graphql.spending_terms import LoyaltySpendingTerms, shown_terms
 from saleor_loyalty.graphql.tier_loaders import LadderByProgramIdLoader, TiersByProgramIdLoader
 from saleor_loyalty.graphql.tiers import LoyaltyTier, LoyaltyTierLadder
 from saleor_loyalty.programs import models
 from saleor_loyalty.programs.rules import Enrollment, PriceBasis
+from saleor_loyalty.programs.spending import SpendingTerms
 from saleor_loyalty.shop.permissions import LoyaltyPermissions
 
 LoyaltyEnrollmentEnum = enum_of(Enrollment, name="LoyaltyEnrollmentEnum")
@@ -104,6 +106,9 @@ class LoyaltyProgram(ModelObjectType[models.Program]):
     policy = graphene.Field(
         LoyaltyPolicy, required=True, description="How its points mature, expire and round."
     )
+    spending = graphene.Field(
+        LoyaltySpendingTerms, required=True, description="How its points pay at checkout."
+    )
     budget_used_points = PermissionsField(
         graphene.Int,
         description="What was awarded of its budget in this period; null without a budget.",
@@ -155,6 +160,10 @@ class LoyaltyProgram(ModelObjectType[models.Program]):
     @staticmethod
     def resolve_policy(root: models.Program, info: Any) -> Any:
         return _policy(root, info)
+
+    @staticmethod
+    def resolve_spending(root: models.Program, _info: Any) -> LoyaltySpendingTerms:
+        return shown_terms(SpendingTerms.from_json(root.spending))
 
     @staticmethod
     def resolve_budget_used_points(root: models.Program, info: Any) -> Any:

@@ -11,6 +11,7 @@ from saleor_loyalty.graphql.adjustments import (
     LoyaltyAdjustmentMutations,
     LoyaltyAdjustmentQueries,
 )
+from saleor_loyalty.graphql.checkout_points import CheckoutLoyaltyMutations
 from saleor_loyalty.graphql.earning import LoyaltyEarningQueries
 from saleor_loyalty.graphql.earning_mutations import LoyaltyEarningMutations
 from saleor_loyalty.graphql.emails import LoyaltyEmailQueries
@@ -53,6 +54,7 @@ MUTATIONS: tuple[type[graphene.ObjectType], ...] = (
     LoyaltyTierMutations,
     LoyaltyRewardMutations,
     LoyaltyRedemptionMutations,
+    CheckoutLoyaltyMutations,
 )
 
 EXTENSIONS: dict[type[graphene.ObjectType], dict[str, graphene.Field]] = {
@@ -74,7 +76,7 @@ EXTENSIONS: dict[type[graphene.ObjectType], dict[str, graphene.Field]] = {
         "loyalty": BaseField(
             OrderLoyalty,
             description=(
-                "What the order earned. Null before it is settled; of a guest's order only "
+                "What the order earned, and what points paid of it. Null before it is settled; of a guest's order only "
                 "managers, and the member it was credited to, see anything."
                 "\n\nRequires one of the following permissions: OWNER, MANAGE_LOYALTY."
             ),
@@ -86,7 +88,7 @@ EXTENSIONS: dict[type[graphene.ObjectType], dict[str, graphene.Field]] = {
         "loyalty": BaseField(
             CheckoutLoyalty,
             description=(
-                "What the checkout would earn, for guests too. Null where no programme serves "
+                "What the checkout would earn, and what points pay of it, for guests too. Null where no programme serves "
                 "the channel, or none of its rates is for the currency."
             ),
             resolver=resolve_checkout_loyalty,
@@ -155,6 +157,8 @@ COSTS: dict[str, dict[str, dict[str, object]]] = {
         "loyaltyRewardGive": _ONE,
         "loyaltyRedemptionCancel": _ONE,
         "loyaltyRedemptionAdvance": _ONE,
+        "checkoutLoyaltyPointsApply": _ONE,
+        "checkoutLoyaltyPointsRemove": _ONE,
     },
     "User": {"loyalty": _ONE},
     "Order": {"loyalty": _ONE},
@@ -168,6 +172,7 @@ COSTS: dict[str, dict[str, dict[str, object]]] = {
         "ladder": _ONE,
         "rewards": {"complexity": 10},
         "liability": {"complexity": 50},
+        "spending": _ONE,
     },
     "LoyaltyMember": {
         "program": _ONE,
@@ -220,8 +225,16 @@ COSTS: dict[str, dict[str, dict[str, object]]] = {
     "LoyaltyEarningBreakdown": {"merchandise": _ONE, "parts": _ONE},
     "LoyaltyAdjustment": {"member": _ONE},
     "LoyaltyEarningRule": {"rates": _ONE, "conditions": _ONE, "reward": _ONE},
-    "OrderLoyalty": {"program": _ONE, "breakdown": _ONE},
-    "CheckoutLoyalty": {"program": _ONE, "breakdown": _ONE, "tierReached": _ONE},
+    "OrderLoyalty": {"program": _ONE, "breakdown": _ONE, "spentAmount": _ONE},
+    "CheckoutLoyalty": {
+        "program": _ONE,
+        "breakdown": _ONE,
+        "tierReached": _ONE,
+        "applied": _ONE,
+        "redeemable": _ONE,
+    },
+    "LoyaltyAppliedPoints": {"amount": _ONE},
+    "LoyaltyRedeemablePoints": {"amount": _ONE},
     "LoyaltyProductPoints": {"breakdown": _ONE},
     "LoyaltyEarningRulePreviewResult": {"breakdown": _ONE},
     "LoyaltyEarningRate": {"pointValue": _ONE},

@@ -281,6 +281,7 @@ class Migration(migrations.Migration):
             name="Spending",
             fields=[
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("user_id", models.PositiveBigIntegerField()),
                 ("checkout_id", models.CharField(max_length=64)),
                 ("channel_id", models.PositiveIntegerField()),
                 (
@@ -329,6 +330,7 @@ class Migration(migrations.Migration):
                         max_length=16,
                     ),
                 ),
+                ("is_shut", models.BooleanField(default=False)),
                 (
                     "released_because",
                     models.CharField(
@@ -339,11 +341,13 @@ class Migration(migrations.Migration):
                             ("code_gone", "code_gone"),
                             ("expired", "expired"),
                             ("not_allowed", "not_allowed"),
+                            ("not_used", "not_used"),
                         ],
                         default="",
                         max_length=16,
                     ),
                 ),
+                ("checked_at", models.DateTimeField()),
                 ("created_at", models.DateTimeField()),
                 ("expires_at", models.DateTimeField()),
                 ("closed_at", models.DateTimeField(null=True)),
@@ -475,6 +479,14 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="spending",
             index=models.Index(fields=["means", "means_id"], name="loyalty_spending_means"),
+        ),
+        migrations.AddIndex(
+            model_name="spending",
+            index=models.Index(
+                condition=models.Q(("is_shut", False), ("state", "captured")),
+                fields=["id"],
+                name="loyalty_spending_to_shut",
+            ),
         ),
         migrations.AddConstraint(
             model_name="spending",

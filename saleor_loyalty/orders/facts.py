@@ -20,7 +20,8 @@ class OrderState(StrEnum):
 class OrderLine:
     """A line of an order; `net` and `gross` are its totals after all discounts.
 
-    `full_net` and `full_gross` are its totals before discounts (None: the same). The ids are
+    `full_net` and `full_gross` are its totals before discounts (None: the same). `quantity_returned`: how many
+    came back, or were refunded. The ids are
     Saleor's, as text; `category_ids` are the product's category and all above it.
     """
 
@@ -31,6 +32,7 @@ class OrderLine:
     gross: Decimal
     full_net: Decimal | None = None
     full_gross: Decimal | None = None
+    quantity_returned: int = 0
     is_gift_card: bool = False
     is_gift: bool = False
     line_id: str = ""
@@ -72,7 +74,8 @@ class OrderFacts:
 
     `paid_with_gift_cards` and `paid_with_points` are what these paid, in money, beside `total`.
     `gift_cards_used`: the shop's gift cards (ids as text) with what each paid, those of points too.
-    `earlier_orders` counts the customer's orders placed before it. `paid_at` and `fulfilled_at`:
+    `voucher_amount`: what a voucher took off the whole order. `is_expired`: it was never paid, and the shop
+    gave it up. `earlier_orders` counts the customer's orders placed before it. `paid_at` and `fulfilled_at`:
     when it was paid in full and when all of it was sent, None while it is not.
     """
 
@@ -105,6 +108,8 @@ class OrderFacts:
     country: str = ""
     customer_group_ids: frozenset[str] = frozenset()
     voucher_code: str = ""
+    voucher_amount: Decimal = Decimal(0)
+    is_expired: bool = False
     earlier_orders: int = 0
 
     @property
@@ -112,6 +117,13 @@ class OrderFacts:
         """Whether the order was paid in full once, whatever went back since."""
         paid = self.charged + self.refunded + self.charged_back
         return self.is_fully_charged or paid >= self.total
+
+    @property
+    def cash_returned(self) -> Decimal:
+        """Return what went back of the total of an order that was paid: what is not charged any more."""
+        if not self.is_paid or self.total <= 0:
+            return Decimal(0)
+        return self.total - min(max(self.charged, Decimal(0)), self.total)
 
     def still_spent(self, amount: Decimal) -> Decimal:
         """Return what is left of an amount of the order after what went back, to a thousandth.

@@ -18,11 +18,12 @@ from saleor.plugins.models import PluginConfiguration
 
 from saleor_loyalty.orders.operations import mark_due
 from saleor_loyalty.plugin.version import VERSION
-from saleor_loyalty.plugin.wake import wake_settling
+from saleor_loyalty.plugin.wake import wake_settling, wake_spendings
 from saleor_loyalty.shop.completion import refusal_of
 from saleor_loyalty.shop.orders import guest_orders_of
 from saleor_loyalty.shop.settings import PLUGIN_ID, settings_from
 from saleor_loyalty.shop.tiers import put_right
+from saleor_loyalty.spending.queries import is_unseen
 
 logger = logging.getLogger(__name__)
 
@@ -155,13 +156,15 @@ class LoyaltyPlugin(BasePlugin):
 
     @staticmethod
     def _refusal_of(checkout_info: Any, lines: Any) -> str | None:
-        """Look at a checkout; a look that fails by itself must not keep the shop from selling."""
+        """Look at a checkout. If the look itself fails, the shop sells on, but takes no codes."""
+        checkout = checkout_info.checkout
         try:
             with allow_writer(), transaction.atomic():
                 return refusal_of(checkout_info, lines or (), now=timezone.now())
         except Exception:
-            logger.exception("Loyalty could not look at checkout %s", checkout_info.checkout.pk)
-            return None
+            logger.exception("Loyalty could not look at checkout %s", checkout.pk)
+            has_codes = checkout.voucher_code or checkout.gift_cards.exists()
+            return "The codes on this checkout cannot be checked now." if has_codes else None
 
     def _mark(self, order_ids: Sequence[str]) -> None:
         mark_due(order_ids=order_ids, now=timezone.now())
@@ -182,6 +185,12 @@ class LoyaltyPlugin(BasePlugin):
     order_fully_refunded = _order_changed
     order_cancelled = _order_changed
     order_expired = _order_changed
+
+    @never_raises
+    def checkout_updated(self, checkout: Any) -> None:
+        """Have points on a checkout looked at: do they still fit it, is their code still on it."""
+        if is_unseen(checkout_id=str(checkout.pk), changed_at=checkout.last_change):
+            wake_spendings()
 
     @never_raises
     def order_bulk_created(self, orders: Sequence[Any]) -> None:

@@ -38,8 +38,10 @@ from saleor_loyalty.shop.orders import (
     claimable_guest_orders,
     load_order_facts,
 )
+from saleor_loyalty.shop.points_means import shut_used
 from saleor_loyalty.shop.rewards import close, issue
 from saleor_loyalty.shop.settings import load_settings
+from saleor_loyalty.shop.spending_looks import look_after_spendings
 from saleor_loyalty.shop.tiers import publish_tiers, republish_drifted
 from saleor_loyalty.shop.vouchers import issue_codes
 
@@ -57,6 +59,11 @@ BEAT_SCHEDULE = {
     },
     "loyalty-send-due-emails": {
         "task": "saleor_loyalty.plugin.tasks.send_due_emails_task",
+        "schedule": timedelta(seconds=30),
+        "options": {"expires": 30},
+    },
+    "loyalty-look-after-spendings": {
+        "task": "saleor_loyalty.plugin.tasks.look_after_spendings_task",
         "schedule": timedelta(seconds=30),
         "options": {"expires": 30},
     },
@@ -114,6 +121,7 @@ def settle_due_orders_task() -> None:
     if total.claimed:
         publish_tiers_task.delay()
         keep_rewards_task.delay()
+        _shut_used()
         logger.info("Settled loyalty for %s orders, %s failed", total.settled, total.failed)
 
 
@@ -184,6 +192,27 @@ def keep_rewards_task() -> None:
     issued = issue_redemptions(issue=issue, now=now)
     if issued or over or shut:
         logger.info("Loyalty rewards: %s issued, %s over, %s shut", issued, over, shut)
+
+
+@app.task
+@allow_writer()
+def look_after_spendings_task() -> None:
+    """Give back points on checkouts that are gone, changed or took too long."""
+    if load_settings() is None:
+        return
+    report = look_after_spendings(now=timezone.now())
+    _shut_used()
+    if report.ordered:
+        settle_due_orders_task.delay()
+    if report.released or report.fitted or report.failed:
+        logger.info("Points on checkouts: %s", report)
+
+
+def _shut_used() -> None:
+    for _ in range(ROUNDS_PER_TASK):
+        with transaction.atomic():
+            if shut_used() == 0:
+                return
 
 
 @app.task

@@ -25,6 +25,12 @@ class TiersAlarm(Alarm):
     next_ask_at = 0.0
 
 
+class SpendingsAlarm(Alarm):
+    """When this process may ask for the next look at points on checkouts."""
+
+    next_ask_at = 0.0
+
+
 def wake_settling() -> None:
     """Ask for a settling task in a second, once the caller's transaction has committed.
 
@@ -42,6 +48,11 @@ def wake_tiers() -> None:
     transaction.on_commit(_ask_for_tiers)
 
 
+def wake_spendings() -> None:
+    """Ask for a look at points on checkouts in a second, once the caller has committed."""
+    transaction.on_commit(_ask_for_spendings)
+
+
 def _ask_for_settling() -> None:
     from saleor_loyalty.plugin.tasks import settle_due_orders_task
 
@@ -54,6 +65,12 @@ def _ask_for_tiers() -> None:
     _ask(review_tiers_task, TiersAlarm)
 
 
+def _ask_for_spendings() -> None:
+    from saleor_loyalty.plugin.tasks import look_after_spendings_task
+
+    _ask(look_after_spendings_task, SpendingsAlarm)
+
+
 def _ask(task: Task, alarm: type[Alarm]) -> None:
     if time.monotonic() < alarm.next_ask_at:
         return
@@ -63,6 +80,4 @@ def _ask(task: Task, alarm: type[Alarm]) -> None:
         task.apply_async(countdown=WAKE_AFTER_SECONDS, expires=WAKE_EXPIRES_SECONDS, retry=False)
     except Exception:  # noqa: BLE001 -- an unreachable broker must not reach the shop's request
         alarm.next_ask_at = time.monotonic() + REST_AFTER_FAILURE_SECONDS
-        logger.warning(
-            "No task could be queued; the beat will settle and look at tiers", exc_info=True
-        )
+        logger.warning("No task could be queued; the beat will do the work", exc_info=True)

@@ -24,6 +24,7 @@ from saleor_loyalty.programs.rules import (
     RateInput,
     check_program,
 )
+from saleor_loyalty.programs.spending import SpendingTerms, check_spending
 
 
 class ChannelTaken(LoyaltyError):
@@ -52,6 +53,7 @@ class ProgramChanges:
     channel_ids: Sequence[int] | None = None
     rates: Sequence[RateInput] | None = None
     policy: Mapping[str, Any] | None = None
+    spending: Mapping[str, Any] | None = None
 
 
 @transaction.atomic
@@ -71,6 +73,7 @@ def create_program(*, changes: ProgramChanges, now: datetime) -> Program:
     _check(changes)
     program = Program(created_at=now, updated_at=now)
     _set_values(program, changes)
+    _set_spending(program, changes.spending)
     program.save(force_insert=True)
     _set_period(program, now=now)
     _set_channels(program, changes.channel_ids or (), now=now)
@@ -85,7 +88,7 @@ def update_program(*, program_id: int, changes: ProgramChanges, now: datetime) -
 
     Giving `rates` or `channel_ids` replaces the whole list: a currency that is left out earns no
     more. `policy` holds the parts of the policy that change; points that were given keep the dates
-    they were given with. What does not change is left alone, so repeating a call changes nothing.
+    they were given with. `spending` holds the parts that change of how points pay. What does not change is left alone, so repeating a call changes nothing.
 
     Raises:
         ProgramNotFound, ProgramInvalid, ChannelTaken, PolicyInvalid.
@@ -98,6 +101,7 @@ def update_program(*, program_id: int, changes: ProgramChanges, now: datetime) -
     # Another server's clock may be ahead of ours: a version never ends before it began.
     now = max(now, program.updated_at)
     _set_values(program, changes)
+    _set_spending(program, changes.spending)
     program.updated_at = now
     program.save()
     _set_period(program, now=now)
@@ -137,6 +141,13 @@ def _set_values(program: Program, changes: ProgramChanges) -> None:
         value = getattr(changes, field)
         if value is not None:
             setattr(program, field, value.strip() if field == "name" else value)
+
+
+def _set_spending(program: Program, parts: Mapping[str, Any] | None) -> None:
+    if parts:
+        terms = SpendingTerms.from_json(program.spending | dict(parts))
+        check_spending(terms)
+        program.spending = terms.as_json()
 
 
 def _set_period(program: Program, *, now: datetime) -> None:

@@ -12,15 +12,22 @@ from saleor.giftcard.models import GiftCard
 from saleor.product import ProductTypeKind
 
 from saleor_loyalty.orders.facts import OrderFacts, OrderLine, OrderState
+from saleor_loyalty.programs.spending import Means
 from saleor_loyalty.shop.customers import CustomerFacts
 from saleor_loyalty.shop.products import ProductFacts, plain_metadata
+from saleor_loyalty.spending.queries import held_spendings
 
 
 def gift_card_balances(tokens: Collection[UUID], *, using: str = "default") -> dict[UUID, Decimal]:
-    """Return what the usable gift cards of checkouts have left, by token. One query."""
+    """Return what the usable gift cards of checkouts have left, by token. One query.
+
+    Those that carry points are left out.
+    """
     cards = GiftCard.objects.using(using).active(date=timezone.now().date())
+    of_points = held_spendings(using=using).filter(means=Means.GIFT_CARD.value).values("code")
     return dict(
-        cards.filter(checkouts__in=tokens)
+        cards.exclude(code__in=of_points)
+        .filter(checkouts__in=tokens)
         .order_by()
         .values_list("checkouts")
         .annotate(Sum("current_balance_amount"))
@@ -35,15 +42,18 @@ def facts_of_checkout(
     products: Mapping[int, ProductFacts],
     customer: CustomerFacts,
     gift_card_balance: Decimal,
+    points_amount: Decimal = Decimal(0),
     now: datetime,
 ) -> OrderFacts:
     """Return the order that a checkout with current prices would become, placed and paid now.
 
-    `lines` are Saleor's line infos, `gift_card_balance` what its gift cards have left.
+    `lines` are Saleor's line infos, `gift_card_balance` what its gift cards have left, and
+    `points_amount` what points pay of it by a gift card.
     """
     with_tax = checkout_info.tax_configuration.prices_entered_with_tax
     total = checkout.total_gross_amount
-    by_gift_cards = min(gift_card_balance, total)
+    by_points = min(points_amount, total)
+    by_gift_cards = min(gift_card_balance, total - by_points)
     return pretended_order(
         order_id=f"checkout:{checkout.token}",
         channel_id=checkout.channel_id,
@@ -53,8 +63,9 @@ def facts_of_checkout(
         country=checkout_info.get_country(),
         voucher_code=checkout.voucher_code or "",
         shipping=(checkout.shipping_price_net_amount, checkout.shipping_price_gross_amount),
-        total=total - by_gift_cards,
+        total=total - by_gift_cards - by_points,
         paid_with_gift_cards=by_gift_cards,
+        paid_with_points=by_points,
         lines=[_line(line, products[line.product.pk], with_tax=with_tax) for line in lines],
         now=now,
     )
@@ -74,6 +85,7 @@ def pretended_order(
     voucher_code: str = "",
     shipping: tuple[Decimal, Decimal] = (Decimal(0), Decimal(0)),
     paid_with_gift_cards: Decimal = Decimal(0),
+    paid_with_points: Decimal = Decimal(0),
 ) -> OrderFacts:
     """Return the facts of an order that nobody placed: as if it were placed and paid now."""
     return OrderFacts(
@@ -98,6 +110,7 @@ def pretended_order(
         refunded=Decimal(0),
         charged_back=Decimal(0),
         paid_with_gift_cards=paid_with_gift_cards,
+        paid_with_points=paid_with_points,
         paid_at=now,
         country=country,
         customer_group_ids=customer.group_ids,

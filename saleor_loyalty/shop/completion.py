@@ -8,13 +8,14 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
+from saleor_loyalty.shop.points_refusal import points_refusal
 from saleor_loyalty.shop.reward_checks import reward_refusal
 
 Refusal = Callable[[Any, Sequence[Any], datetime], str | None]
 
 # Each looks at a checkout (Saleor's checkout info and line infos) and returns why it must not be
 # completed, in words for the shopper, or None.
-REFUSALS: tuple[Refusal, ...] = (reward_refusal,)
+REFUSALS: tuple[Refusal, ...] = (points_refusal, reward_refusal)
 
 
 def refusal_of(checkout_info: Any, lines: Sequence[Any], *, now: datetime) -> str | None:

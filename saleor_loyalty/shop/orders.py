@@ -8,7 +8,7 @@ from itertools import batched
 from typing import Any
 from uuid import UUID
 
-from django.db.models import CharField, Exists, F, Max, Min, OuterRef, Q, UUIDField
+from django.db.models import CharField, Exists, F, Max, Min, OuterRef, Q, Sum, UUIDField
 from django.db.models.functions import Cast, Lower
 from saleor.account.models import User
 from saleor.order import (
@@ -18,7 +18,7 @@ from saleor.order import (
     OrderOrigin,
     OrderStatus,
 )
-from saleor.order.models import Fulfillment, Order, OrderEvent, OrderLine
+from saleor.order.models import Fulfillment, FulfillmentLine, Order, OrderEvent, OrderLine
 
 from saleor_loyalty.orders import facts
 from saleor_loyalty.orders.models import SettledOrder
@@ -30,11 +30,16 @@ from saleor_loyalty.shop.customers import (
     confirmed_accounts,
     customer_facts,
 )
-from saleor_loyalty.shop.money import Money, money_of
+from saleor_loyalty.shop.money import Money, money_of, vouchers_took_off
 from saleor_loyalty.shop.products import plain_metadata, product_facts
 
 NOT_A_SALE = (OrderStatus.DRAFT, OrderStatus.UNCONFIRMED, OrderStatus.EXPIRED)
 SENT = (OrderStatus.FULFILLED, OrderStatus.PARTIALLY_RETURNED, OrderStatus.RETURNED)
+CAME_BACK = (
+    FulfillmentStatus.RETURNED,
+    FulfillmentStatus.REFUNDED,
+    FulfillmentStatus.REFUNDED_AND_RETURNED,
+)
 FULLY_CHARGED = (OrderChargeStatus.FULL, OrderChargeStatus.OVERCHARGED)
 SWEEP_OVERLAP = timedelta(minutes=15)
 CHUNK = 1000
@@ -70,7 +75,7 @@ ORDER_FIELDS = (
 def load_order_facts(order_ids: Sequence[str]) -> dict[str, facts.OrderFacts]:
     """Read the current facts of orders by id; ids that are none of Saleor's are left out.
 
-    At most eighteen queries, however many orders.
+    At most twenty queries, however many orders.
     """
     pks = [pk for order_id in order_ids if (pk := _uuid_or_none(order_id)) is not None]
     rows = list(Order.objects.filter(pk__in=pks).values(*ORDER_FIELDS))
@@ -85,6 +90,7 @@ def load_order_facts(order_ids: Sequence[str]) -> dict[str, facts.OrderFacts]:
     money = money_of(pks)
     events = _moments(pks)
     fulfilled = _fulfilled(pks)
+    vouchers = vouchers_took_off([row["pk"] for row in rows if row["voucher_code"]])
     return {
         str(row["pk"]): _facts(
             row,
@@ -94,6 +100,7 @@ def load_order_facts(order_ids: Sequence[str]) -> dict[str, facts.OrderFacts]:
             money=money[row["pk"]],
             moments=events[row["pk"]],
             fulfilled_at=fulfilled.get(row["pk"]),
+            voucher_amount=vouchers.get(row["pk"], Decimal(0)),
         )
         for row in rows
     }
@@ -114,6 +121,7 @@ def _facts(
     money: Money,
     moments: dict[str, datetime],
     fulfilled_at: datetime | None,
+    voucher_amount: Decimal,
 ) -> facts.OrderFacts:
     placed_at = row["created_at"]
     if row["origin"] == OrderOrigin.DRAFT:  # `created_at` is the draft's
@@ -154,6 +162,8 @@ def _facts(
         country=row["shipping_address__country"] or row["billing_address__country"] or "",
         customer_group_ids=customer.group_ids,
         voucher_code=row["voucher_code"] or "",
+        voucher_amount=voucher_amount,
+        is_expired=row["status"] == OrderStatus.EXPIRED,
         earlier_orders=customer.earlier_orders(placed_at, order_id=str(row["pk"])),
         lines=tuple(lines),
     )
@@ -175,6 +185,7 @@ def _lines(pks: Sequence[UUID]) -> dict[UUID, list[facts.OrderLine]]:
         .order_by("created_at", "pk")
     )
     products = product_facts({line.variant.product_id for line in rows if line.variant})
+    returned = _returned(pks)
     for line in rows:
         product = products.get(line.variant.product_id) if line.variant else None
         found[line.order_id].append(
@@ -188,6 +199,7 @@ def _lines(pks: Sequence[UUID]) -> dict[UUID, list[facts.OrderLine]]:
                 full_gross=max(
                     line.undiscounted_total_price_gross_amount, line.total_price_gross_amount
                 ),
+                quantity_returned=returned.get(line.pk, 0),
                 is_gift_card=line.is_gift_card,
                 is_gift=line.is_gift,
                 line_id=str(line.pk),
@@ -200,6 +212,14 @@ def _lines(pks: Sequence[UUID]) -> dict[UUID, list[facts.OrderLine]]:
             )
         )
     return found
+
+
+def _returned(pks: Sequence[UUID]) -> dict[UUID, int]:
+    """Return how many pieces of lines came back or were refunded; exchanged ones did not."""
+    lines = FulfillmentLine.objects.filter(
+        fulfillment__order_id__in=pks, fulfillment__status__in=CAME_BACK
+    )
+    return dict(lines.order_by().values_list("order_line").annotate(Sum("quantity")))
 
 
 def _variant_name(line: OrderLine) -> str:

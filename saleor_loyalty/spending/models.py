@@ -12,16 +12,17 @@ from saleor_loyalty.spending.rules import Release, SpendingState
 class Spending(models.Model):
     """Points that a member applied to a checkout, held until its order exists.
 
-    They pay `amount` of `currency` by a gift card or voucher of the shop's own: `code`, and its id
+    Only the customer `user_id` can use them. They pay `amount` of `currency` by a gift card or voucher of the shop's own: `code`, and its id
     as text, `means_id`. `number` counts how often the amount was replaced: each has a hold of its own. An order that used
     the code (`order_id`) spent `captured_points` for `captured_amount`; `returned_points` of those
     came back, by the way of `returning`. What was not spent went back to the member
-    (`released_because`).
+    (`released_because`). `is_shut`: the shop's card or voucher of a captured one can pay no more. What changed of the checkout since `checked_at` was not looked at yet.
     """
 
     id = models.BigAutoField(primary_key=True)
     program = models.ForeignKey(Program, related_name="+", on_delete=models.PROTECT, db_index=False)
     member = models.ForeignKey(Member, related_name="spendings", on_delete=models.PROTECT)
+    user_id = models.PositiveBigIntegerField()
     checkout_id = models.CharField(max_length=64)
     channel_id = models.PositiveIntegerField()
     state = models.CharField(
@@ -41,10 +42,12 @@ class Spending(models.Model):
     returning = models.CharField(
         max_length=16, choices=[(one.value, one.value) for one in Returning]
     )
+    is_shut = models.BooleanField(default=False)
     released_because = models.CharField(
         max_length=16, blank=True, default="", choices=[(one.value, one.value) for one in Release]
     )
     created_at = models.DateTimeField()
+    checked_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
 
@@ -63,6 +66,11 @@ class Spending(models.Model):
                 name="loyalty_spending_order",
             ),
             models.Index(fields=["means", "means_id"], name="loyalty_spending_means"),
+            models.Index(
+                fields=["id"],
+                condition=models.Q(state=SpendingState.CAPTURED.value, is_shut=False),
+                name="loyalty_spending_to_shut",
+            ),
         )
         constraints = (
             models.UniqueConstraint(

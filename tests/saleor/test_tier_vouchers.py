@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from threading import Event
 
-import graphene
 import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
@@ -15,10 +14,8 @@ from saleor.account.models import User
 from saleor.core.utils.promo_code import InvalidPromoCode
 from saleor.discount.models import Voucher, VoucherChannelListing, VoucherCode
 from saleor.discount.utils.voucher import get_voucher_code_instance
-from saleor.graphql.tests.utils import get_graphql_content
 from saleor.order.models import Order
 
-from dev.journey import ADDRESS
 from saleor_loyalty.flows.grant_benefits import grant_due_benefits, issue_benefits
 from saleor_loyalty.members.operations import Membership, enroll
 from saleor_loyalty.members.rules import JoinedBy
@@ -32,7 +29,7 @@ from saleor_loyalty.shop.vouchers import issue_codes, open_codes
 from saleor_loyalty.tiers.benefits import Benefit, BenefitKind
 from saleor_loyalty.tiers.models import BenefitGrant, BenefitVoucher, TierStanding
 from saleor_loyalty.tiers.operations import TierChanges, update_tier
-from tests.saleor.conftest import ask
+from tests.saleor.buying import add_code, complete, fill, prices
 from tests.threads import in_threads
 from tests.tiers.ladders import make_ladder
 from tests.waiting import wait_until_blocked
@@ -95,73 +92,6 @@ def customers(count) -> list[User]:
         User.objects.create(email=f"member{number}@example.com", is_active=True)
         for number in range(count)
     ]
-
-
-def fill(client, product):
-    """Fill a checkout with one product of ten dollars, shipped for ten."""
-    variant = product.variants.first()
-    content = get_graphql_content(
-        client.post_graphql(
-            """mutation($input: CheckoutCreateInput!) { checkoutCreate(input: $input) {
-                 checkout { id } errors { field message } } }""",
-            {
-                "input": {
-                    "channel": "main",
-                    "email": "ada@example.com",
-                    "shippingAddress": ADDRESS,
-                    "billingAddress": ADDRESS,
-                    "lines": [
-                        {
-                            "variantId": graphene.Node.to_global_id("ProductVariant", variant.pk),
-                            "quantity": 1,
-                        }
-                    ],
-                }
-            },
-        )
-    )
-    checkout_id = content["data"]["checkoutCreate"]["checkout"]["id"]
-    document = "query($id: ID!) { checkout(id: $id) { shippingMethods { id } } }"
-    methods = ask(client, document, {"id": checkout_id})["data"]["checkout"]["shippingMethods"]
-    ask(
-        client,
-        """mutation($id: ID!, $method: ID!) {
-             checkoutDeliveryMethodUpdate(id: $id, deliveryMethodId: $method) {
-               errors { field message } } }""",
-        {"id": checkout_id, "method": methods[0]["id"]},
-    )
-    return checkout_id
-
-
-def add_code(client, checkout_id, code) -> list[str]:
-    answer = ask(
-        client,
-        """mutation($id: ID!, $code: String!) {
-             checkoutAddPromoCode(id: $id, promoCode: $code) { errors { code } } }""",
-        {"id": checkout_id, "code": code},
-    )
-    return [error["code"] for error in answer["data"]["checkoutAddPromoCode"]["errors"]]
-
-
-def prices(client, checkout_id) -> tuple[float, float]:
-    answer = ask(
-        client,
-        """query($id: ID!) { checkout(id: $id) {
-             shippingPrice { gross { amount } } totalPrice { gross { amount } } } }""",
-        {"id": checkout_id},
-    )["data"]["checkout"]
-    return answer["shippingPrice"]["gross"]["amount"], answer["totalPrice"]["gross"]["amount"]
-
-
-def complete(client, checkout_id) -> Order:
-    answer = ask(
-        client,
-        """mutation($id: ID!) { checkoutComplete(id: $id) {
-             order { id } errors { field code message } } }""",
-        {"id": checkout_id},
-    )["data"]["checkoutComplete"]
-    assert answer["errors"] == []
-    return Order.objects.get(pk=graphene.Node.from_global_id(answer["order"]["id"])[1])
 
 
 def buy_with(client, product, code) -> Order:

@@ -1,0 +1,160 @@
+"""What an order means for the points that paid a part of it: spent, and given back."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+
+from saleor_loyalty.orders.facts import OrderFacts, OrderState
+from saleor_loyalty.points.postings import Capture, GiveBack, Posting, Void
+from saleor_loyalty.points.rules import Reason
+from saleor_loyalty.programs.spending import Means, Returning
+from saleor_loyalty.spending.models import Spending
+from saleor_loyalty.spending.operations import hold_key, money_text
+from saleor_loyalty.spending.rules import (
+    SpendingState,
+    Undone,
+    goods_share,
+    points_back,
+    points_of,
+)
+
+
+def with_points(order: OrderFacts, spendings: Iterable[Spending]) -> OrderFacts:
+    """Return an order's facts with what points paid told apart from other gift cards.
+
+    What points took off by a voucher is in the prices of its lines already.
+    """
+    by_cards = Decimal(0)
+    known = Decimal(0)
+    cards = dict(order.gift_cards_used)
+    for one in spendings:
+        if one.means == Means.GIFT_CARD.value:
+            by_cards += amount_used(one, order)
+            known += cards.get(one.means_id, Decimal(0))
+    return replace(
+        order,
+        paid_with_points=order.paid_with_points + by_cards,
+        paid_with_gift_cards=order.paid_with_gift_cards - known,
+    )
+
+
+def amount_used(spending: Spending, order: OrderFacts) -> Decimal:
+    """Return the money of an application that an order used.
+
+    What was settled once stays known, though the shop may forget it with a deleted gift card.
+    """
+    if spending.order_id == order.order_id:
+        return spending.captured_amount
+    if spending.means == Means.GIFT_CARD.value:
+        return min(dict(order.gift_cards_used).get(spending.means_id, Decimal(0)), spending.amount)
+    if spending.code == order.voucher_code:
+        return min(order.voucher_amount or spending.amount, spending.amount)
+    return Decimal(0)
+
+
+def settle_spendings(
+    *,
+    orders: Mapping[str, OrderFacts],
+    spendings: Mapping[str, Sequence[Spending]],
+    now: datetime,
+) -> list[Posting]:
+    """Note what orders used and what comes back, and return the postings for it.
+
+    The caller has locked the orders and the members, and posts them in the same transaction. A repeat with the
+    same facts asks for nothing. What an order used of points that are not held for it any more is left alone.
+    """
+    ids = [one.pk for some in spendings.values() for one in some]
+    rows = {row.pk: row for row in Spending.objects.select_for_update().filter(pk__in=ids)}
+    postings: list[Posting] = []
+    for order_id, some in spendings.items():
+        for row in (rows[one.pk] for one in some):
+            before = (row.state, row.returned_points)
+            postings += _postings(row, orders[order_id], now=now)
+            if before != (row.state, row.returned_points):
+                row.is_shut = False
+                row.save()
+    return postings
+
+
+def _postings(row: Spending, order: OrderFacts, *, now: datetime) -> list[Posting]:
+    postings: list[Posting] = []
+    if row.state == SpendingState.HELD.value:
+        postings += _captured(row, order, now=now)
+    if row.state == SpendingState.CAPTURED.value and row.order_id == order.order_id:
+        postings += _returned(row, order, now=now)
+    return postings
+
+
+def _captured(row: Spending, order: OrderFacts, *, now: datetime) -> list[Posting]:
+    used = amount_used(row, order)
+    points = points_of(used, points=row.points, whole=row.amount)
+    if points == 0:
+        return []
+    row.state = SpendingState.CAPTURED.value
+    row.order_id = order.order_id
+    row.captured_points, row.captured_amount = points, used
+    row.closed_at = now
+    key = hold_key(row)
+    postings: list[Posting] = [
+        Capture(
+            program_id=row.program_id,
+            member_id=row.member_id,
+            key=f"{key}:spent",
+            reason=Reason.SPENT,
+            effective_at=order.placed_at,
+            order_id=order.order_id,
+            details={
+                "amount": money_text(used),
+                "currency": row.currency,
+                "order_number": order.number,
+            },
+            is_activity=True,
+            hold_key=key,
+            points=points,
+        )
+    ]
+    if points < row.points:
+        postings.append(
+            Void(
+                program_id=row.program_id,
+                member_id=row.member_id,
+                key=f"{key}:released",
+                reason=Reason.RELEASED,
+                effective_at=now,
+                details={"because": "surplus"},
+                hold_key=key,
+            )
+        )
+    return postings
+
+
+def _returned(row: Spending, order: OrderFacts, *, now: datetime) -> list[Posting]:
+    undone = Undone(
+        paid_with_points=row.captured_amount,
+        cash=order.total,
+        cash_returned=order.cash_returned,
+        goods_share=goods_share(
+            [(line.gross, line.quantity, line.quantity_returned) for line in order.lines]
+        ),
+        is_cancelled=order.state is OrderState.CANCELLED or order.is_expired,
+    )
+    back = points_back(row.captured_points, undone, returning=Returning(row.returning))
+    points = back - row.returned_points
+    if points <= 0:
+        return []
+    row.returned_points = back
+    key = hold_key(row)
+    return [
+        GiveBack(
+            program_id=row.program_id,
+            member_id=row.member_id,
+            key=f"{key}:back:{back}",
+            reason=Reason.RETURNED,
+            effective_at=now,
+            order_id=order.order_id,
+            details={"order_number": order.number},
+            hold_key=key,
+            points=points,
+        )
+    ]
