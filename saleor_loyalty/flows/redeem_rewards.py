@@ -55,6 +55,7 @@ from saleor_loyalty.rewards.rules import (
 )
 
 MAX_KEY_LENGTH = 100
+MAX_NOTE_LENGTH = 1000
 
 # Tells whether a variant (its id in the shop, as text) can be had in a channel (by id).
 InStock = Callable[[str, int], bool]
@@ -207,10 +208,12 @@ def cancel_redemption(
     points. `close` shuts the code in the shop. Cancelled again nothing happens.
 
     Raises:
+        RedemptionInvalid: a note of more than 1000 characters.
         RedemptionNotFound: there is none, or it is another member's.
         RedemptionClosed: it was used, fulfilled, or is over.
 
     """
+    _check_note(note)
     redemption, holder = _locked_redemption(redemption_id, member_id=member_id)
     state = RedemptionState(redemption.state)
     if state is RedemptionState.CANCELLED:
@@ -237,10 +240,12 @@ def advance_redemption(
 
     Raises:
         RedemptionNotFound: there is none.
-        RedemptionInvalid: it is no experience, or another state is asked for.
+        RedemptionInvalid: it is no experience, another state is asked for, or a note of more
+            than 1000 characters.
         RedemptionClosed: it was cancelled or fulfilled before.
 
     """
+    _check_note(note)
     redemption = next(iter(locked_redemptions([redemption_id])), None)
     if redemption is None:
         raise RedemptionNotFound(field="id")
@@ -254,6 +259,13 @@ def advance_redemption(
         raise RedemptionClosed(field="id", state=redemption.state)
     move_on([redemption], state, actor=actor, note=note.strip(), now=now)
     return redemption
+
+
+def _check_note(note: str) -> None:
+    if len(note) > MAX_NOTE_LENGTH:
+        raise RedemptionInvalid(
+            field="note", problem=f"must have at most {MAX_NOTE_LENGTH} characters"
+        )
 
 
 def _check_key(key: str) -> None:

@@ -134,7 +134,7 @@ class LoyaltyRedemptionCancel(LoyaltyMutation):
     class Arguments:
         id = graphene.ID(required=True, description="ID of the redemption.")
         note = graphene.String(
-            default_value="", description="Why, in words that the member can read."
+            default_value="", description="Why, in words that the member can read; up to 1000."
         )
 
     class Meta:
@@ -174,7 +174,7 @@ class LoyaltyRedemptionAdvance(LoyaltyMutation):
         id = graphene.ID(required=True, description="ID of the redemption.")
         state = LoyaltyRedemptionStateEnum(required=True, description="IN_PROGRESS or DONE.")
         note = graphene.String(
-            default_value="", description="What is to be said, in words that the member can read."
+            default_value="", description="Words that the member can read; up to 1000."
         )
 
     class Meta:

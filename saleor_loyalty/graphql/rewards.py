@@ -224,7 +224,7 @@ class LoyaltyReward(ModelObjectType[models.Reward]):
         variant_id = _content(root).variant_id
         if root.stock == 0 or channel is None or not variant_id:
             return root.stock != 0
-        return IsVariantInStockLoader(info.context).load((variant_id, channel))
+        return IsVariantInStockLoader(info.context).load((variant_id, channel.replace("\0", "")))
 
     @staticmethod
     def resolve_affordable(root: models.Reward, info: Any) -> Any:

@@ -348,6 +348,16 @@ def test_staff_fulfil_an_experience_step_by_step(user_api_client, loyalty_staff,
         assert codes_of(refused["errors"]) == [("id", "REDEMPTION_CLOSED")]
 
 
+def test_words_about_a_redemption_have_an_end(user_api_client, member, tour):
+    had = redeem(user_api_client, tour)["redemption"]
+
+    refused = cancel(user_api_client, had["id"], "x" * 1001)
+
+    assert codes_of(refused["errors"]) == [("note", "INVALID")]
+    assert Redemption.objects.get().state == RedemptionState.ORDERED.value
+    assert cancel(user_api_client, had["id"], "x" * 1000)["errors"] == []
+
+
 def test_staff_cancel_an_experience_with_points_back(user_api_client, loyalty_staff, member, tour):
     had = redeem(user_api_client, tour)["redemption"]
     advance(loyalty_staff, had["id"], "IN_PROGRESS")
