@@ -4,6 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import IntegrityError, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -340,6 +341,15 @@ def test_points_come_back_with_their_old_dates_and_never_twice():
     assert verify(now=NOW) == []
 
 
+def test_the_database_refuses_two_applications_on_one_checkout():
+    desk = Desk()
+    spending = desk.apply(1_000).spending
+    spending.pk, spending.code = None, "another"
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        spending.save(force_insert=True)
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -378,8 +388,6 @@ STEPS = st.one_of(
 )
 @given(steps=st.lists(STEPS, min_size=1, max_size=14))
 def test_whatever_happens_no_point_is_lost_or_made(django_db_blocker, steps):
-    from django.db import transaction
-
     with transaction.atomic():
         desk = Desk(points=4_000)
         orders = {}
