@@ -218,6 +218,46 @@ GUARDS = [
         "welcomed = {row[:2] for row in before",
         "welcomed = {() for row in before",
     ),
+    Guard(
+        "checkout: a replaced amount lets the old points go",
+        ("flows/test_redeem_at_checkout.py::test_a_replaced_amount",),
+        "saleor_loyalty/spending/operations.py",
+        "[*postings, _authorize(spending, now=now)]",
+        "[_authorize(spending, now=now)]",
+    ),
+    Guard(
+        "checkout: only held points are spent",
+        ("flows/test_redeem_at_checkout.py::test_what_released_points_left",),
+        "saleor_loyalty/flows/settle_spending.py",
+        "    if row.state == SpendingState.HELD.value:",
+        "    if row.state != SpendingState.CAPTURED.value:",
+    ),
+    Guard(
+        "checkout: the surplus of an order goes back",
+        ("flows/test_redeem_at_checkout.py::test_an_order_captures",),
+        "saleor_loyalty/flows/settle_spending.py",
+        "    if points < row.points:",
+        "    if False:",
+    ),
+    Guard(
+        "checkout: what came back comes back once",
+        ("flows/test_redeem_at_checkout.py::test_points_come_back",),
+        "saleor_loyalty/flows/settle_spending.py",
+        "points = back - row.returned_points",
+        "points = back",
+    ),
+    Guard(
+        "checkout: one application each",
+        ("flows/test_redeem_at_checkout.py::test_the_database_refuses_two",),
+        sql="DROP INDEX loyalty_spending_one_a_checkout",
+    ),
+    Guard(
+        "checkout: released once",
+        ("flows/test_redeem_at_checkout.py::test_released_points_are_there_again",),
+        "saleor_loyalty/spending/operations.py",
+        "rows = Spending.objects.select_for_update().filter(state=SpendingState.HELD.value)",
+        "rows = Spending.objects.select_for_update()",
+    ),
 ]
 
 

@@ -308,6 +308,52 @@ def fill_checkout(
     )
 
 
+APPLIED = """checkout { id totalPrice { gross { amount currency } } voucherCode giftCards { id }
+    loyalty { pointsToEarn applied { points amount { amount } means } redeemable { points } } }
+  errors { field code message limits }"""
+
+
+def apply_points(shop: Shop, checkout_id: str, points: int, *, token: str) -> Dict[str, Any]:
+    """Let points pay for a checkout; return the checkout with its new total."""
+    data = shop.ask(
+        f"""mutation($id: ID!, $points: Int!) {{
+          checkoutLoyaltyPointsApply(id: $id, points: $points) {{ limits {APPLIED} }} }}""",
+        {"id": checkout_id, "points": points},
+        token,
+    )
+    return dict(data["checkoutLoyaltyPointsApply"]["checkout"])
+
+
+def remove_points(shop: Shop, checkout_id: str, *, token: str) -> Dict[str, Any]:
+    """Take points off a checkout; return the checkout with its new total."""
+    data = shop.ask(
+        f"mutation($id: ID!) {{ checkoutLoyaltyPointsRemove(id: $id) {{ {APPLIED} }} }}",
+        {"id": checkout_id},
+        token,
+    )
+    return dict(data["checkoutLoyaltyPointsRemove"]["checkout"])
+
+
+def update_spending(shop: Shop, program_id: str, **terms: Any) -> None:
+    """Change how a programme lets points pay at checkout."""
+    shop.ask(
+        """mutation($id: ID!, $terms: LoyaltySpendingTermsInput!) {
+          loyaltyProgramUpdate(id: $id, input: {spending: $terms}) {
+            errors { field code message } } }""",
+        {"id": program_id, "terms": terms},
+        shop.admin,
+    )
+
+
+def cancel(shop: Shop, order_id: str) -> None:
+    """Cancel an order, as staff do."""
+    shop.ask(
+        "mutation($id: ID!) { orderCancel(id: $id) { errors { field code message } } }",
+        {"id": order_id},
+        shop.admin,
+    )
+
+
 def pay(shop: Shop, checkout: Dict[str, Any], *, extra: Decimal = Decimal(0)) -> str:
     """Charge a checkout's total (and `extra` on top), as a payment app does.
 

@@ -119,6 +119,7 @@ def _play(story: Story, shop: Shop) -> None:
         found=mails[0]["Subject"],
         expected=f"Thank you, Ada! Your order has earned you {to_earn:,} Stars",
     )
+    _spend(story, shop, token, balance=to_earn)
     half = (total / 2).quantize(Decimal("0.01"))
     back = int((to_earn * half / total).to_integral_value(ROUND_FLOOR))
     journey.refund(shop, transaction, amount=half)
@@ -150,12 +151,55 @@ def _play(story: Story, shop: Shop) -> None:
     for edge in status["entries"]["edges"]:
         node = edge["node"]
         say(f"      {node['points']:+8,}  {node['reason']:16} order {node['orderNumber']}")
-    story.check("In all of this she got one thank-you.", found=len(_thank_yous(shop)), expected=1)
+    story.check(
+        "In all of this she got one thank-you an order.", found=len(_thank_yous(shop)), expected=2
+    )
     text = mails[0].get_body(("plain",))
     assert text is not None
     say("\n  The mail, as plain text:\n")
     for line in text.get_content().splitlines():
         say(f"      | {line}")
+
+
+def _spend(story: Story, shop: Shop, token: str, *, balance: int) -> None:
+    """Let Ada pay a part of a second order with points, and have that order cancelled."""
+    checkout = journey.fill_checkout(shop, address=ADA, token=token, quantity=1)
+    before = _total(checkout)
+    paid = journey.apply_points(shop, checkout["id"], 400, token=token)
+    story.check(
+        f"She comes back and lets 400 Stars pay: her total falls from {before} to {_total(paid)} USD.",
+        found=_total(paid),
+        expected=before - 4,
+    )
+    paid = journey.apply_points(shop, checkout["id"], 250, token=token)
+    story.check(
+        f"She thinks again, 250 will do: {_total(paid)} USD; {balance - 250} Stars are left to use.",
+        found=(_total(paid), journey.balance_of(shop, token)),
+        expected=(before - Decimal("2.5"), balance - 250),
+    )
+    journey.pay(shop, paid)
+    order = journey.complete(shop, checkout, token=token)
+    earned = paid["loyalty"]["pointsToEarn"]
+    expected = balance - 250 + earned
+    journey.until(lambda: journey.balance_of(shop, token) == expected, what="the second award")
+    story.check(
+        f"Order {order['number']} spends them, once, and earns {earned} Stars on what she paid in "
+        f"money: {expected} Stars.",
+        found=journey.balance_of(shop, token),
+        expected=expected,
+    )
+    journey.cancel(shop, order["id"])
+    journey.until(lambda: journey.balance_of(shop, token) == balance, what="the points' return")
+    story.check(
+        f"The shop has to cancel that order: her 250 Stars come back, what it earned goes. "
+        f"{balance} Stars.",
+        found=journey.balance_of(shop, token),
+        expected=balance,
+    )
+
+
+def _total(checkout: Dict[str, Any]) -> Decimal:
+    return Decimal(str(checkout["totalPrice"]["gross"]["amount"]))
 
 
 def _reached(checkout: Dict[str, Any]) -> Optional[str]:

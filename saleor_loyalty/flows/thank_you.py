@@ -1,6 +1,7 @@
 """The thank-you for an order."""
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from saleor_loyalty.emails.rules import EmailKind, EmailRequest
@@ -52,7 +53,9 @@ def thank_you_email(
                 for line in order.lines
             ],
             "currency": order.currency,
-            "shipping": str(order.shipping) if order.shipping else "",
+            "shipping": _money(order.shipping),
+            "paid_with_points": _money(order.paid_with_points),
+            "paid_with_gift_cards": _money(order.paid_with_gift_cards),
             "total": str(order.total),
             "points_earned": points_earned,
             "points_balance": purse.total,
@@ -60,3 +63,7 @@ def thank_you_email(
             "balance_value": str(worth) if worth else "",
         },
     )
+
+
+def _money(amount: Decimal) -> str:
+    return str(amount) if amount else ""

@@ -80,4 +80,7 @@ def _ask(task: Task, alarm: type[Alarm]) -> None:
         task.apply_async(countdown=WAKE_AFTER_SECONDS, expires=WAKE_EXPIRES_SECONDS, retry=False)
     except Exception:  # noqa: BLE001 -- an unreachable broker must not reach the shop's request
         alarm.next_ask_at = time.monotonic() + REST_AFTER_FAILURE_SECONDS
-        logger.warning("No task could be queued; the beat will do the work", exc_info=True)
+        logger.warning(
+            "No task could be queued; the beat will settle, and look at tiers and checkouts",
+            exc_info=True,
+        )

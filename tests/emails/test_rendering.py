@@ -262,3 +262,30 @@ def test_points_that_are_pending_are_told_apart_from_the_balance(language, words
     assert words in plain
     assert words in str(Text(mail.html)).replace("\xa0", " ")
     assert "yours to use later" not in thank_you("en").text
+
+
+@pytest.mark.parametrize(
+    ("language", "card", "points"),
+    [
+        ("en", "Paid with gift cards: −€7.00", "Paid with points: −€2.50"),
+        (
+            "nb",
+            "Betalt med gavekort: −7,00\N{NO-BREAK SPACE}€",
+            "Betalt med poeng: −2,50\N{NO-BREAK SPACE}€",
+        ),
+        (
+            "hr",
+            "Plaćeno poklon-karticama: −7,00\N{NO-BREAK SPACE}€",
+            "Plaćeno bodovima: −2,50\N{NO-BREAK SPACE}€",
+        ),
+    ],
+)
+def test_what_points_and_gift_cards_paid_makes_the_sum_come_out(language, card, points):
+    mail = thank_you(
+        language, paid_with_gift_cards="7.00", paid_with_points="2.50", total="1045.00"
+    )
+
+    assert f"- {card}\n- {points}\n" in mail.text
+    html = str(Text(mail.html))
+    assert " ".join(card.replace(":", "").split()) in html
+    assert " ".join(points.replace(":", "").split()) in html

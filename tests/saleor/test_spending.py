@@ -4,6 +4,8 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from freezegun import freeze_time
 from saleor.account.models import User
@@ -662,3 +664,37 @@ def test_switched_off_nothing_can_be_applied(user_api_client, plugin_on, ada, pr
     plugin_on.save()
 
     assert apply(user_api_client, checkout_id, 5)["errors"][0]["code"] == "DISABLED"
+
+
+def test_applying_takes_as_many_queries_however_long_checkout_and_history_are(
+    user_api_client, program, ada, product_list, product, shipping_method, warehouse
+):
+    def queries(checkout_id):
+        with CaptureQueriesContext(connection) as captured:
+            assert apply(user_api_client, checkout_id, 400)["errors"] == []
+        return len(captured)
+
+    short = fill(user_api_client, product)
+    apply(user_api_client, short, 100)
+    few = queries(short)
+    remove(user_api_client, short)
+    for _ in range(30):
+        give(program, User.objects.get(pk=ada.user_id), 10)
+    long = fill(user_api_client, product)
+    for other in product_list:
+        ask(
+            user_api_client,
+            """mutation($id: ID!, $lines: [CheckoutLineInput!]!) {
+                 checkoutLinesAdd(id: $id, lines: $lines) { errors { code } } }""",
+            {
+                "id": long,
+                "lines": [
+                    {"variantId": global_id("ProductVariant", variant.pk), "quantity": 1}
+                    for variant in other.variants.all()
+                ],
+            },
+        )
+    apply(user_api_client, long, 100)
+
+    assert checkout_of(long).lines.count() > 3
+    assert queries(long) == few
