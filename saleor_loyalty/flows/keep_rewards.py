@@ -16,7 +16,7 @@ from saleor_loyalty.rewards.redemptions import (
     move_on,
     note_issued,
 )
-from saleor_loyalty.rewards.rules import RedemptionState
+from saleor_loyalty.rewards.rules import RedemptionState, RewardKind
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +63,10 @@ def expire_redemptions(*, close: Close, now: datetime) -> int:
             if one.state == RedemptionState.OPEN.value
         ]
         shut = _shut(rows, close)
+        # A gift card may have paid by a way that names no order.
+        paid = [one for one in rows if one not in shut and one.kind == RewardKind.GIFT_CARD.value]
         move_on(shut, RedemptionState.EXPIRED, now=now)
+        move_on(paid, RedemptionState.USED, now=now)
         return len(shut)
 
     return _in_rounds(over, work)

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models.functions import Coalesce
 
 from saleor_loyalty.members.models import Member
-from saleor_loyalty.orders.facts import OrderFacts, OrderState
+from saleor_loyalty.orders.facts import OrderFacts
 from saleor_loyalty.rewards.models import Redemption
 from saleor_loyalty.rewards.redemptions import locked_redemptions, move_on, note_step
 from saleor_loyalty.rewards.rules import BY_VOUCHER, RedemptionState, RewardContent, RewardKind
@@ -27,8 +27,8 @@ def settle_rewards(*, orders: Sequence[OrderFacts], now: datetime) -> None:
     """Mark the redemptions that orders used, and open those again that cancelled orders gave back.
 
     An order uses a redemption by its voucher code, by a gift card that paid for it, or by a product
-    that only who redeemed access may order. The first order counts. A code comes back with its
-    order unless it is over; what a gift card paid does not come back in the shop, so it stays
+    that only who redeemed access may order. The first order counts, also
+    before it is paid. A code comes back with an order that was cancelled or never paid, unless it is over; what a gift card paid does not come back in the shop, so it stays
     used. A repeat with the same facts changes nothing. One query where no redemption is concerned.
     """
     wanted = [order for order in orders if not order.is_replacement]
@@ -43,16 +43,16 @@ def settle_rewards(*, orders: Sequence[OrderFacts], now: datetime) -> None:
     for order in sorted(wanted, key=lambda one: (one.placed_at, one.order_id)):
         mine = [one for one in rows if one.order_id == order.order_id]
         found = _by_code(order, rows) + _by_access(order, rows, owners=owners)
-        if order.state is OrderState.PLACED:
+        if order.is_placed:
             for one in found:
                 _use(one, order, used=used, now=now)
             continue
-        for one in mine if order.state is OrderState.CANCELLED else ():
+        for one in mine if not order.is_draft else ():
             if one.state == RedemptionState.USED.value and _comes_back(one, now=now):
                 one.order_id, one.state = "", RedemptionState.OPEN.value
                 one.is_issued = one.kind not in VOUCHERS
                 back.append(one)
-        # An order that was never placed, or is no more, may have left its code shut in the shop.
+        # A draft, or an order that is no more, may have left its code shut in the shop.
         again += [
             one
             for one in found
@@ -117,7 +117,7 @@ def _by_access(
 
     The oldest first, and no more than the products need; what the order used before counts.
     """
-    if order.user_id is None or order.state is not OrderState.PLACED:
+    if order.user_id is None or not order.is_placed:
         return []
     mine = [
         one
@@ -153,7 +153,7 @@ def _opens(one: Redemption, order: OrderFacts) -> bool:
 def _use(one: Redemption, order: OrderFacts, *, used: list[Redemption], now: datetime) -> None:
     if one.order_id == order.order_id:
         return
-    if one.state in USABLE:
+    if one.state in USABLE or (one.state == RedemptionState.USED.value and not one.order_id):
         one.order_id, one.state = order.order_id, RedemptionState.USED.value
         one.is_issued = True
         used.append(one)

@@ -10,7 +10,6 @@ from saleor_loyalty.flows.rule_gifts import (
     take_back_rule_gifts,
 )
 from saleor_loyalty.flows.settlement import Settlement, gifts_in
-from saleor_loyalty.orders.facts import OrderState
 from saleor_loyalty.orders.models import SettledOrder
 
 
@@ -62,6 +61,6 @@ def settle_rule_gifts(
 
 def _codes_in(settlements: Sequence[Settlement]) -> set[str]:
     """Return the codes and gift cards that orders have which are not cancelled."""
-    orders = [one.facts for one in settlements if one.facts.state is not OrderState.CANCELLED]
+    orders = [one.facts for one in settlements if one.facts.is_placed]
     codes = {order.voucher_code for order in orders if order.voucher_code}
     return codes | {card_id for order in orders for card_id, _ in order.gift_cards_used}

@@ -87,6 +87,8 @@ def _postings(row: Spending, order: OrderFacts, *, now: datetime) -> list[Postin
 
 
 def _captured(row: Spending, order: OrderFacts, *, now: datetime) -> list[Posting]:
+    if order.is_draft:  # staff may write any code on a draft: it is used when it is placed
+        return []
     used = amount_used(row, order)
     points = points_of(used, points=row.points, whole=row.amount)
     if points == 0:

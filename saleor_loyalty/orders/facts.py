@@ -75,7 +75,7 @@ class OrderFacts:
     `paid_with_gift_cards` and `paid_with_points` are what these paid, in money, beside `total`.
     `gift_cards_used`: the shop's gift cards (ids as text) with what each paid, those of points too.
     `voucher_amount`: what a voucher took off the whole order. `is_expired`: it was never paid, and the shop
-    gave it up. `earlier_orders` counts the customer's orders placed before it. `paid_at` and `fulfilled_at`:
+    gave it up. `is_draft`: staff are still writing it. `earlier_orders` counts the customer's orders placed before it. `paid_at` and `fulfilled_at`:
     when it was paid in full and when all of it was sent, None while it is not.
     """
 
@@ -110,7 +110,14 @@ class OrderFacts:
     voucher_code: str = ""
     voucher_amount: Decimal = Decimal(0)
     is_expired: bool = False
+    is_draft: bool = False
     earlier_orders: int = 0
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether a customer placed it and it stands, though it may not be a sale yet."""
+        is_gone = self.state is OrderState.CANCELLED or self.is_expired
+        return not is_gone and not self.is_draft
 
     @property
     def is_paid(self) -> bool:

@@ -164,6 +164,7 @@ def _facts(
         voucher_code=row["voucher_code"] or "",
         voucher_amount=voucher_amount,
         is_expired=row["status"] == OrderStatus.EXPIRED,
+        is_draft=row["status"] == OrderStatus.DRAFT,
         earlier_orders=customer.earlier_orders(placed_at, order_id=str(row["pk"])),
         lines=tuple(lines),
     )

@@ -11,6 +11,7 @@ from saleor.payment.models import TransactionItem
 from saleor_loyalty.flows.redeem_at_checkout import spender_of
 from saleor_loyalty.programs.spending import Means
 from saleor_loyalty.shop.checkout_costs import Priced, current_costs
+from saleor_loyalty.shop.refusals import Refusal
 from saleor_loyalty.shop.spending import is_of
 from saleor_loyalty.spending.models import Spending
 from saleor_loyalty.spending.rules import SpendingState, most_of
@@ -18,19 +19,22 @@ from saleor_loyalty.spending.rules import SpendingState, most_of
 CAN_PAY_BY_GIFT_CARD = any(one.name == "gift_card" for one in TransactionItem._meta.get_fields())
 
 
-def points_refusal(checkout_info: Any, lines: Sequence[Any], now: datetime) -> str | None:
+def points_refusal(checkout_info: Any, lines: Sequence[Any], now: datetime) -> Refusal | None:
     """Return why points on a checkout must not pay for its order, or None. One query without any."""
     checkout = checkout_info.checkout
     carried = points_behind(checkout)
     for spending, is_payment in carried:
         if spending.checkout_id != str(checkout.pk) or not is_of(spending, checkout):
-            return "A code on this checkout belongs to somebody else. Remove it."
+            return Refusal("A code on this checkout belongs to somebody else. Remove it.")
         if spending.state != SpendingState.HELD.value or is_payment:
-            return "The points on this checkout are not set aside any more. Apply them again."
+            return Refusal(
+                "The points on this checkout are not set aside any more. Apply them again.",
+                is_code_good=False,
+            )
         if checkout.last_change > spending.checked_at and not _still_fits(
             spending, checkout_info, lines, now=now
         ):
-            return "The points on this checkout do not fit it any more. Apply them again."
+            return Refusal("The points on this checkout do not fit it any more. Apply them again.")
     return None
 
 

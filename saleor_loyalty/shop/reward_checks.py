@@ -8,10 +8,6 @@ from typing import Any
 from django.db import connection
 from saleor.channel.models import Channel
 from saleor.checkout.models import Checkout
-from saleor.discount.utils.voucher import (
-    get_customer_email_for_voucher_usage,
-    release_voucher_code_usage,
-)
 from saleor.giftcard.models import GiftCard
 
 from saleor_loyalty.members.models import Member
@@ -19,6 +15,7 @@ from saleor_loyalty.programs.models import Program, ProgramChannel
 from saleor_loyalty.rewards.models import Redemption, Reward
 from saleor_loyalty.rewards.rules import RedemptionState, RewardContent, RewardKind
 from saleor_loyalty.shop.availability import available_variants
+from saleor_loyalty.shop.refusals import Refusal
 
 NOT_YOURS = (
     "A code on this checkout belongs to another account. Sign in with the account that it was "
@@ -55,8 +52,8 @@ WHERE member_id IN (SELECT id FROM mine) AND kind = '{RewardKind.PRODUCT_ACCESS.
 """
 
 
-def reward_refusal(checkout_info: Any, lines: Sequence[Any], now: datetime) -> str | None:
-    """Return why rewards keep a checkout from becoming an order, in words for shoppers, or None.
+def reward_refusal(checkout_info: Any, lines: Sequence[Any], now: datetime) -> Refusal | None:
+    """Return why rewards keep a checkout from becoming an order, or None.
 
     A code or gift card of a reward is good for its member alone, while it is open; products that
     are a reward to have access to are for who has it. One query.
@@ -79,15 +76,12 @@ def reward_refusal(checkout_info: Any, lines: Sequence[Any], now: datetime) -> s
         state != RedemptionState.OPEN.value or (until is not None and until <= now)
         for _, state, until, _, _ in codes
     ):
-        return NOT_GOOD
-    words = None
+        return Refusal(NOT_GOOD, is_code_good=False)
     if not all(is_theirs for _, _, _, is_theirs, _ in codes):
-        words = NOT_YOURS
-    elif _is_exclusive(rows, {str(line.product.pk) for line in lines if line.product}, now=now):
-        words = NO_ACCESS
-    if words is not None:
-        _release(checkout_info)
-    return words
+        return Refusal(NOT_YOURS)
+    if _is_exclusive(rows, {str(line.product.pk) for line in lines if line.product}, now=now):
+        return Refusal(NO_ACCESS)
+    return None
 
 
 def _is_exclusive(rows: Sequence[Any], product_ids: set[str], *, now: datetime) -> bool:
@@ -103,24 +97,6 @@ def _is_exclusive(rows: Sequence[Any], product_ids: set[str], *, now: datetime) 
         elif content.exclusive_until is None or now < content.exclusive_until:
             exclusive |= set(content.product_ids)
     return bool(product_ids & exclusive - accessible)
-
-
-def _release(checkout_info: Any) -> None:
-    """Give back the voucher code that a checkout took just before it was refused.
-
-    With payments that are no transactions Saleor takes a single-use code before it asks its
-    plugins, and does not give it back when they refuse: the customer would lose it.
-    """
-    checkout = checkout_info.checkout
-    if not checkout.is_voucher_usage_increased or checkout_info.voucher_code is None:
-        return
-    checkout.is_voucher_usage_increased = False
-    checkout.save(update_fields=["is_voucher_usage_increased"])
-    release_voucher_code_usage(
-        checkout_info.voucher_code,
-        checkout_info.voucher,
-        get_customer_email_for_voucher_usage(checkout_info),
-    )
 
 
 def in_stock(variant_id: str, channel_id: int) -> bool:

@@ -23,12 +23,13 @@ from saleor.giftcard.models import GiftCard
 from saleor.order import OrderStatus
 from saleor.order.models import Order, OrderLine
 
+from saleor_loyalty.codes import new_code
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.programs.calendar import local_date
 from saleor_loyalty.rewards.models import Redemption, RewardVoucher
 from saleor_loyalty.rewards.redemptions import Issued
 from saleor_loyalty.rewards.rules import BY_VOUCHER, RedemptionState, RewardContent, RewardKind
-from saleor_loyalty.shop.codes import new_card_code, new_code
+from saleor_loyalty.shop.codes import new_voucher_code
 from saleor_loyalty.shop.vouchers import channels_of
 
 MAX_NAME_LENGTH = 255
@@ -52,7 +53,7 @@ def issue(redemptions: Sequence[Redemption]) -> dict[int, Issued]:
     found |= _vouchers([one for one in new if one.kind in VOUCHERS])
     found |= _gift_cards([one for one in new if one.kind == RewardKind.GIFT_CARD.value])
     found |= {
-        one.pk: Issued(code=one.code or new_code(PREFIX))
+        one.pk: Issued(code=one.code or new_voucher_code(PREFIX))
         for one in new
         if one.kind == RewardKind.PRODUCT_ACCESS.value
     }
@@ -122,7 +123,7 @@ def _vouchers(redemptions: Sequence[Redemption]) -> dict[int, Issued]:
     vouchers = _vouchers_for(groups)
     codes = VoucherCode.objects.bulk_create(
         [
-            VoucherCode(voucher_id=vouchers[terms], code=new_code(PREFIX))
+            VoucherCode(voucher_id=vouchers[terms], code=new_voucher_code(PREFIX))
             for terms, group in groups.items()
             for _ in group
         ]
@@ -228,7 +229,7 @@ def _gift_card(redemption: Redemption, user: User, *, amount: Decimal, currency:
         last_day = local_date(redemption.valid_until - TICK, time_zone=zone)
     assignee = {"assigned_to": user, "assigned_to_email": user.email} if HAS_ASSIGNEE else {}
     return GiftCard(
-        code=new_card_code(),
+        code=new_code(),
         currency=currency,
         initial_balance_amount=amount,
         current_balance_amount=amount,

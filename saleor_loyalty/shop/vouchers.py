@@ -18,7 +18,7 @@ from saleor.discount.models import Voucher, VoucherChannelListing, VoucherCode
 
 from saleor_loyalty.programs.calendar import Period
 from saleor_loyalty.programs.models import ProgramChannel
-from saleor_loyalty.shop.codes import new_code
+from saleor_loyalty.shop.codes import new_voucher_code
 from saleor_loyalty.tiers.benefits import Benefit, BenefitKind
 from saleor_loyalty.tiers.models import BenefitGrant, BenefitVoucher
 
@@ -74,7 +74,9 @@ def issue_codes(grants: Sequence[BenefitGrant]) -> dict[int, str]:
     if not groups:
         return {}
     vouchers = _vouchers_for(groups, served)
-    codes = {grant.pk: new_code(grant.tier.slug) for group in groups.values() for grant in group}
+    codes = {
+        grant.pk: new_voucher_code(grant.tier.slug) for group in groups.values() for grant in group
+    }
     VoucherCode.objects.bulk_create(
         [
             VoucherCode(voucher_id=vouchers[terms], code=codes[grant.pk])

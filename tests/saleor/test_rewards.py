@@ -16,6 +16,7 @@ from saleor.order.models import Order
 from saleor.plugins.manager import get_plugins_manager
 from saleor.warehouse.models import Stock
 
+from saleor_loyalty.codes import LETTERS
 from saleor_loyalty.earning.operations import create_rule
 from saleor_loyalty.earning.rules import RuleDefinition
 from saleor_loyalty.flows.redeem_rewards import cancel_redemption, give_reward, redeem_reward
@@ -31,7 +32,6 @@ from saleor_loyalty.programs.rules import RateInput
 from saleor_loyalty.rewards.models import Redemption, Reward, RewardVoucher
 from saleor_loyalty.rewards.redemptions import RedemptionClosed
 from saleor_loyalty.rewards.rules import Obstacle, RewardContent, RewardKind, RewardUnavailable
-from saleor_loyalty.shop.codes import LETTERS
 from saleor_loyalty.shop.orders import load_order_facts
 from saleor_loyalty.shop.reward_checks import (
     NO_ACCESS,

@@ -16,6 +16,7 @@ from saleor.discount.models import Voucher, VoucherChannelListing, VoucherCode
 from saleor.discount.utils.voucher import get_voucher_code_instance
 from saleor.order.models import Order
 
+from saleor_loyalty.codes import LETTERS
 from saleor_loyalty.flows.grant_benefits import grant_due_benefits, issue_benefits
 from saleor_loyalty.members.operations import Membership, enroll
 from saleor_loyalty.members.rules import JoinedBy
@@ -24,7 +25,6 @@ from saleor_loyalty.programs.calendar import Period
 from saleor_loyalty.programs.models import ProgramChannel
 from saleor_loyalty.programs.operations import ProgramChanges, create_program, update_program
 from saleor_loyalty.programs.rules import PriceBasis, RateInput
-from saleor_loyalty.shop.codes import LETTERS
 from saleor_loyalty.shop.vouchers import issue_codes, open_codes
 from saleor_loyalty.tiers.benefits import Benefit, BenefitKind
 from saleor_loyalty.tiers.models import BenefitGrant, BenefitVoucher, TierStanding
