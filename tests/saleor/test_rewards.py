@@ -44,6 +44,7 @@ from saleor_loyalty.shop.rewards import HAS_ASSIGNEE, close, issue
 from tests.factories import make_posting
 from tests.rewards import shelf
 from tests.saleor.buying import add_code, complete, fill, prices, refused
+from tests.saleor.conftest import charge
 from tests.threads import in_threads
 
 pytestmark = pytest.mark.usefixtures("shop_open")
@@ -377,6 +378,11 @@ def test_a_code_that_is_over_is_refused_before_and_after_the_sweep(
     assert Order.objects.count() == 0
 
 
+def not_settled_yet(**values):
+    """Undo the settling of an order: as it is in the second before."""
+    Redemption.objects.update(state="open", order_id="", **values)
+
+
 def test_a_code_that_an_order_took_before_its_time_ran_out_is_used_not_expired(
     program, ada, shop, product, channel_USD
 ):
@@ -384,7 +390,7 @@ def test_a_code_that_an_order_took_before_its_time_ran_out_is_used_not_expired(
     checkout_id = fill(shop, product)
     add_code(shop, checkout_id, redemption.code)
     order = complete(shop, checkout_id)
-    Redemption.objects.update(valid_until=timezone.now())
+    not_settled_yet(valid_until=timezone.now())
 
     move_due_points_task()
 
@@ -414,7 +420,7 @@ def test_a_code_is_not_opened_while_another_order_has_it(program, ada, shop, pro
     checkout_id = fill(shop, product)
     add_code(shop, checkout_id, redemption.code)
     order = complete(shop, checkout_id)
-    Redemption.objects.update(is_issued=False)
+    not_settled_yet(is_issued=False)
 
     keep_rewards_task()
 
@@ -443,6 +449,7 @@ def test_an_order_that_is_not_settled_yet_keeps_its_code_from_being_cancelled(
     checkout_id = fill(shop, product)
     add_code(shop, checkout_id, redemption.code)
     complete(shop, checkout_id)
+    not_settled_yet()
 
     with pytest.raises(RedemptionClosed):
         cancel(redemption)
@@ -612,8 +619,8 @@ def test_a_rules_gift_gets_its_code_after_settling_and_loses_it_with_its_order(
     long_ago = timezone.now() - timedelta(days=5)
     create_rule(program_id=program.pk, name="Surprise", definition=definition, now=long_ago)
     order = complete(shop, fill(shop, product))
-    from tests.saleor.conftest import charge
-
+    Order.objects.update(status="unfulfilled")
+    order.refresh_from_db()
     charge(order, order.total_gross_amount)
     assert settled(order) == ["open"]
     assert Redemption.objects.get().code == ""
