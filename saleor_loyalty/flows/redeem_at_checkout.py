@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from dataclasses import replace as replace_terms
 from datetime import datetime
 from decimal import Decimal
 
@@ -18,9 +19,23 @@ from saleor_loyalty.programs.queries import load_terms
 from saleor_loyalty.programs.rules import ProgramTerms
 from saleor_loyalty.programs.spending import Means, SpendingTerms
 from saleor_loyalty.spending.models import Spending
-from saleor_loyalty.spending.operations import CheckoutKey, hold, locked, release, replace
+from saleor_loyalty.spending.operations import (
+    CheckoutKey,
+    hold,
+    locked,
+    release,
+    replace,
+    shrink,
+)
 from saleor_loyalty.spending.queries import held_on
-from saleor_loyalty.spending.rules import Costs, NothingToApply, Offer, Release, offer_of
+from saleor_loyalty.spending.rules import (
+    Costs,
+    NothingToApply,
+    Offer,
+    Payable,
+    Release,
+    offer_of,
+)
 
 Bind = Callable[[Spending], None]
 
@@ -85,25 +100,49 @@ def apply_points(
     check_points(points)
     lock_members(member_ids={spender.member.pk})
     before = held_on(checkout_ids=[checkout.checkout_id]).get(checkout.checkout_id)
-    if before is not None and before.member_id != spender.member.pk:
-        before = None  # its owner is gone from the checkout; the caller releases it first
-    offer = _offer(spender, checkout, costs, asked=points, means=means, before=before, now=now)
+    rate = spender.program.rate_at(currency=checkout.currency, moment=now)
+    point_value = rate.point_value if rate else Decimal(0)
+    payable = costs.payable(spender.terms, means=Means(before.means) if before else means)
+    offer = offer_of(
+        asked=points,
+        available=spendable(spender.member, before),
+        payable=payable,
+        terms=spender.terms,
+        point_value=point_value,
+        is_open=checkout.channel_id not in spender.terms.closed_channel_ids,
+    )
     if offer.points == 0:
         raise NothingToApply(field="points", limits=offer.limits)
     if before is not None:
-        spending = replace(spending=before, offer=offer, now=now, terms=spender.terms)
+        spending = replace(
+            spending=before,
+            offer=offer,
+            point_value=point_value,
+            terms=spender.terms,
+            now=now,
+        )
     else:
         spending = hold(
             member=spender.member,
             checkout=checkout,
             offer=offer,
             means=means,
+            point_value=point_value,
             terms=spender.terms,
             now=now,
         )
     bind(spending)
     spending.save()
     return Applied(spending=spending, offer=offer)
+
+
+def spendable(member: Member, before: Spending | None) -> int:
+    """Return the points that a member can spend on a checkout, with those that it has already.
+
+    What the member owes is repaid from the latter first, should they be let go.
+    """
+    purse = purses_of(member_ids=[member.pk])[member.pk]
+    return max(purse.available + (before.points if before else 0) - purse.debt, 0)
 
 
 @transaction.atomic
@@ -116,42 +155,35 @@ def fit_points(
     seen_at: datetime,
     now: datetime,
 ) -> Spending | None:
-    """Bring points into line with a checkout that changed: the surplus goes back, never more is taken.
+    """Bring points into line with a checkout that changed: the surplus goes back, no more is taken.
 
-    The caller has locked the checkout, which last changed at `seen_at`. Returns None where there is nothing held
-    any more.
+    By the terms and the value that they were applied with, whatever staff changed since. The
+    caller has locked the checkout, which last changed at `seen_at`. None: nothing is held any more.
     """
     spending = locked(spending_id)
     if spending is None:
         return None
     spending.checked_at = max(spending.checked_at, seen_at)
-    try:
-        spender = spender_of(user_id=spending.user_id, channel_id=spending.channel_id, now=now)
-    except (NoProgram, NotAMember):
+    most = most_of(costs.payable(spending.spending_terms, means=Means(spending.means)), spending)
+    if most.points == 0:
         unbind(spending)
         return release(spending=spending, because=Release.NOT_ALLOWED, now=now)
-    offer = _offer(
-        spender,
-        CheckoutKey(
-            checkout_id=spending.checkout_id,
-            channel_id=spending.channel_id,
-            currency=spending.currency,
-            user_id=spending.user_id,
-        ),
-        costs,
-        asked=spending.points,
-        means=Means(spending.means),
-        before=spending,
-        now=now,
-    )
-    if offer.points == 0:
-        unbind(spending)
-        return release(spending=spending, because=Release.NOT_ALLOWED, now=now)
-    if offer.amount < spending.amount:
-        replace(spending=spending, offer=offer, now=now)
+    if most.amount < spending.amount:
+        shrink(spending=spending, offer=most, now=now)
         bind(spending)
     spending.save()
     return spending
+
+
+def most_of(payable: Payable, spending: Spending) -> Offer:
+    """Return how many of the points on a checkout may pay for it as it is now."""
+    return offer_of(
+        asked=spending.points,
+        available=spending.points,
+        payable=payable,
+        terms=replace_terms(spending.spending_terms, is_on=True, minimum_points=1),
+        point_value=spending.point_value,
+    )
 
 
 @transaction.atomic
@@ -167,26 +199,3 @@ def release_points(
         return None
     unbind(spending)
     return release(spending=spending, because=because, now=now)
-
-
-def _offer(
-    spender: Spender,
-    checkout: CheckoutKey,
-    costs: Costs,
-    *,
-    asked: int,
-    means: Means,
-    before: Spending | None,
-    now: datetime,
-) -> Offer:
-    rate = spender.program.rate_at(currency=checkout.currency, moment=now)
-    purse = purses_of(member_ids=[spender.member.pk])[spender.member.pk]
-    terms = spender.terms
-    return offer_of(
-        asked=asked,
-        available=purse.available + (before.points if before else 0),
-        payable=costs.payable(terms, means=Means(before.means) if before else means),
-        terms=terms,
-        point_value=rate.point_value if rate else Decimal(0),
-        is_open=checkout.channel_id not in terms.closed_channel_ids,
-    )

@@ -8,10 +8,11 @@ from decimal import Decimal
 from saleor_loyalty.orders.facts import OrderFacts, OrderState
 from saleor_loyalty.points.postings import Capture, GiveBack, Posting, Void
 from saleor_loyalty.points.rules import Reason
-from saleor_loyalty.programs.spending import Means, Returning
+from saleor_loyalty.programs.spending import Means
 from saleor_loyalty.spending.models import Spending
 from saleor_loyalty.spending.operations import hold_key, money_text
 from saleor_loyalty.spending.rules import (
+    Release,
     SpendingState,
     Undone,
     goods_share,
@@ -42,15 +43,19 @@ def with_points(order: OrderFacts, spendings: Iterable[Spending]) -> OrderFacts:
 def amount_used(spending: Spending, order: OrderFacts) -> Decimal:
     """Return the money of an application that an order used.
 
-    What was settled once stays known, though the shop may forget it with a deleted gift card.
+    What was settled once stays known, though the shop may forget it with a deleted gift card. Where it was
+    forgotten before, what the order's lines cost beyond all else is theirs.
     """
     if spending.order_id == order.order_id:
         return spending.captured_amount
+    used = Decimal(0)
     if spending.means == Means.GIFT_CARD.value:
-        return min(dict(order.gift_cards_used).get(spending.means_id, Decimal(0)), spending.amount)
-    if spending.code == order.voucher_code:
-        return min(order.voucher_amount or spending.amount, spending.amount)
-    return Decimal(0)
+        used = dict(order.gift_cards_used).get(spending.means_id, Decimal(0))
+        if used == 0 and spending.checkout_id == order.checkout_id:
+            used = max(order.unexplained, Decimal(0))
+    elif spending.code == order.voucher_code:
+        used = order.voucher_amount
+    return min(used, spending.amount)
 
 
 def settle_spendings(
@@ -61,8 +66,9 @@ def settle_spendings(
 ) -> list[Posting]:
     """Note what orders used and what comes back, and return the postings for it.
 
-    The caller has locked the orders and the members, and posts them in the same transaction. A repeat with the
-    same facts asks for nothing. What an order used of points that are not held for it any more is left alone.
+    The caller has locked the orders and the members, and posts them in the same transaction. A
+    repeat with the same facts asks for nothing. What an order used of points that are not held any
+    more is left alone, and logged.
     """
     ids = [one.pk for some in spendings.values() for one in some]
     rows = {row.pk: row for row in Spending.objects.select_for_update().filter(pk__in=ids)}
@@ -91,13 +97,16 @@ def _captured(row: Spending, order: OrderFacts, *, now: datetime) -> list[Postin
         return []
     used = amount_used(row, order)
     points = points_of(used, points=row.points, whole=row.amount)
+    key = hold_key(row)
     if points == 0:
-        return []
+        row.state = SpendingState.RELEASED.value
+        row.released_because = Release.NOT_USED.value
+        row.closed_at = now
+        return [_released(row, now=now, because=Release.NOT_USED.value)]
     row.state = SpendingState.CAPTURED.value
     row.order_id = order.order_id
     row.captured_points, row.captured_amount = points, used
     row.closed_at = now
-    key = hold_key(row)
     postings: list[Posting] = [
         Capture(
             program_id=row.program_id,
@@ -117,18 +126,21 @@ def _captured(row: Spending, order: OrderFacts, *, now: datetime) -> list[Postin
         )
     ]
     if points < row.points:
-        postings.append(
-            Void(
-                program_id=row.program_id,
-                member_id=row.member_id,
-                key=f"{key}:released",
-                reason=Reason.RELEASED,
-                effective_at=now,
-                details={"because": "surplus"},
-                hold_key=key,
-            )
-        )
+        postings.append(_released(row, now=now, because="surplus"))
     return postings
+
+
+def _released(row: Spending, *, now: datetime, because: str) -> Void:
+    key = hold_key(row)
+    return Void(
+        program_id=row.program_id,
+        member_id=row.member_id,
+        key=f"{key}:released",
+        reason=Reason.RELEASED,
+        effective_at=now,
+        details={"because": because},
+        hold_key=key,
+    )
 
 
 def _returned(row: Spending, order: OrderFacts, *, now: datetime) -> list[Posting]:
@@ -139,9 +151,11 @@ def _returned(row: Spending, order: OrderFacts, *, now: datetime) -> list[Postin
         goods_share=goods_share(
             [(line.gross, line.quantity, line.quantity_returned) for line in order.lines]
         ),
-        is_cancelled=order.state is OrderState.CANCELLED or order.is_expired,
+        is_cancelled=order.state is OrderState.CANCELLED
+        or order.is_expired
+        or _is_forgotten(row, order),
     )
-    back = points_back(row.captured_points, undone, returning=Returning(row.returning))
+    back = points_back(row.captured_points, undone, returning=row.spending_terms.returning)
     points = back - row.returned_points
     if points <= 0:
         return []
@@ -160,3 +174,12 @@ def _returned(row: Spending, order: OrderFacts, *, now: datetime) -> list[Postin
             points=points,
         )
     ]
+
+
+def _is_forgotten(row: Spending, order: OrderFacts) -> bool:
+    """Tell whether the shop charges for all of an order again, as if its gift card had paid nothing.
+
+    Saleor forgets gift cards when staff edit an order that waits for confirmation.
+    """
+    is_by_card = row.means == Means.GIFT_CARD.value
+    return is_by_card and order.unexplained <= 0

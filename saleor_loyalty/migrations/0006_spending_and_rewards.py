@@ -319,17 +319,8 @@ class Migration(migrations.Migration):
                     models.DecimalField(decimal_places=3, default=0, max_digits=20),
                 ),
                 ("returned_points", models.BigIntegerField(default=0)),
-                (
-                    "returning",
-                    models.CharField(
-                        choices=[
-                            ("proportional", "proportional"),
-                            ("points_first", "points_first"),
-                            ("points_last", "points_last"),
-                        ],
-                        max_length=16,
-                    ),
-                ),
+                ("point_value", models.DecimalField(decimal_places=6, max_digits=20)),
+                ("terms", models.JSONField()),
                 ("is_shut", models.BooleanField(default=False)),
                 (
                     "released_because",
@@ -483,7 +474,7 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="spending",
             index=models.Index(
-                condition=models.Q(("is_shut", False), ("state", "captured")),
+                condition=models.Q(("is_shut", False), models.Q(("state", "held"), _negated=True)),
                 fields=["id"],
                 name="loyalty_spending_to_shut",
             ),

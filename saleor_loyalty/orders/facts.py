@@ -74,8 +74,10 @@ class OrderFacts:
 
     `paid_with_gift_cards` and `paid_with_points` are what these paid, in money, beside `total`.
     `gift_cards_used`: the shop's gift cards (ids as text) with what each paid, those of points too.
-    `voucher_amount`: what a voucher took off the whole order. `is_expired`: it was never paid, and the shop
-    gave it up. `is_draft`: staff are still writing it. `earlier_orders` counts the customer's orders placed before it. `paid_at` and `fulfilled_at`:
+    `voucher_amount` and `discount_amount`: what a voucher,
+    and what all discounts took off the whole order. `is_expired`: it was never paid, and the shop
+    gave it up. `refund_pending`: what of `charged` is about to go back.
+    `checkout_id`: the checkout that it came of. `is_draft`: staff are still writing it. `earlier_orders` counts the customer's orders placed before it. `paid_at` and `fulfilled_at`:
     when it was paid in full and when all of it was sent, None while it is not.
     """
 
@@ -109,7 +111,10 @@ class OrderFacts:
     customer_group_ids: frozenset[str] = frozenset()
     voucher_code: str = ""
     voucher_amount: Decimal = Decimal(0)
+    discount_amount: Decimal = Decimal(0)
     is_expired: bool = False
+    refund_pending: Decimal = Decimal(0)
+    checkout_id: str = ""
     is_draft: bool = False
     earlier_orders: int = 0
 
@@ -127,10 +132,23 @@ class OrderFacts:
 
     @property
     def cash_returned(self) -> Decimal:
-        """Return what went back of the total of an order that was paid: what is not charged any more."""
+        """Return what the shop gave back of the total of an order that was paid.
+
+        What is on its way counts; what a bank took back does not.
+        """
         if not self.is_paid or self.total <= 0:
             return Decimal(0)
-        return self.total - min(max(self.charged, Decimal(0)), self.total)
+        kept = self.charged - self.refund_pending + self.charged_back
+        return self.total - min(max(kept, Decimal(0)), self.total)
+
+    @property
+    def unexplained(self) -> Decimal:
+        """Return what lines and shipping cost beyond the total and what gift cards paid.
+
+        Discounts on the whole order count as well, though mostly they are in the lines' prices.
+        """
+        costs = sum((line.gross for line in self.lines), self.shipping)
+        return costs - self.total - self.paid_with_gift_cards - self.discount_amount
 
     def still_spent(self, amount: Decimal) -> Decimal:
         """Return what is left of an amount of the order after what went back, to a thousandth.

@@ -72,9 +72,12 @@ def money_of(pks: Sequence[UUID]) -> dict[UUID, Money]:
     return found
 
 
-def vouchers_took_off(pks: Sequence[UUID]) -> dict[UUID, Decimal]:
-    """Return what vouchers took off orders as a whole. One query, and none for no orders."""
-    if not pks:
-        return {}
-    rows = OrderDiscount.objects.filter(order_id__in=pks, type=DiscountType.VOUCHER).order_by()
-    return dict(rows.values_list("order_id").annotate(Sum("amount_value")))
+def discounts_of(pks: Sequence[UUID]) -> dict[UUID, tuple[Decimal, Decimal]]:
+    """Return what vouchers, and what all discounts, took off orders as a whole. One query."""
+    found: dict[UUID, tuple[Decimal, Decimal]] = {}
+    rows = OrderDiscount.objects.filter(order_id__in=pks).order_by()
+    for order_id, kind, amount in rows.values_list("order_id", "type", "amount_value"):
+        vouchers, everything = found.get(order_id, (Decimal(0), Decimal(0)))
+        vouchers += amount if kind == DiscountType.VOUCHER else 0
+        found[order_id] = (vouchers, everything + amount)
+    return found

@@ -8,6 +8,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from django.db import transaction
+from django.utils import timezone
 from saleor import __version__ as saleor_version
 from saleor.checkout.models import Checkout
 from saleor.checkout.payment_utils import update_checkout_payment_statuses
@@ -18,8 +20,11 @@ from saleor.checkout.utils import (
 )
 from saleor.discount import DiscountValueType, VoucherType
 from saleor.discount.models import Voucher, VoucherChannelListing, VoucherCode
-from saleor.giftcard.models import GiftCard
+from saleor.giftcard import GiftCardEvents
+from saleor.giftcard.models import GiftCard, GiftCardEvent
+from saleor.order import OrderStatus
 from saleor.order.models import Order
+from saleor.payment.models import TransactionItem
 
 from saleor_loyalty.errors import LoyaltyError
 from saleor_loyalty.programs.spending import Means
@@ -28,6 +33,7 @@ from saleor_loyalty.spending.queries import to_shut
 
 # Before, an order that a gift card paid a part of could not be paid with transactions.
 GIFT_CARDS_SINCE = (3, 22)
+CAN_PAY_BY_GIFT_CARD = any(one.name == "gift_card" for one in TransactionItem._meta.get_fields())
 IS_GIFT_CARD_BOUND = any(field.name == "assigned_to" for field in GiftCard._meta.get_fields())
 SHUT_BATCH = 500
 
@@ -101,7 +107,9 @@ class OnCheckout:
             "current_balance_amount": spending.amount,
         }
         own = GiftCard.objects.filter(code=spending.code, last_used_on=None)
-        if not spending.means_id or not own.update(**money):
+        if spending.means_id and own.update(**money, is_active=True):
+            _recalculate_others(spending, but=self.checkout)
+        else:
             card = GiftCard.objects.create(
                 code=spending.code, currency=spending.currency, **money, **self._owner()
             )
@@ -131,14 +139,15 @@ class OnCheckout:
                 discount_value_type=DiscountValueType.FIXED,
                 single_use=True,
             )
-            VoucherCode.objects.create(voucher=voucher, code=spending.code)
             spending.means_id = str(voucher.pk)
         VoucherChannelListing.objects.update_or_create(
             voucher=voucher,
             channel=self.info.channel,
             defaults={"currency": spending.currency, "discount_value": spending.amount},
         )
-        code = VoucherCode.objects.get(voucher=voucher)
+        code, _ = VoucherCode.objects.update_or_create(
+            code=spending.code, defaults={"voucher": voucher, "is_active": True}
+        )
         add_voucher_to_checkout(self.manager, self.info, self.lines, voucher, code)
         invalidate_checkout(
             self.info, self.lines, self.manager, recalculate_discount=False, save=True
@@ -156,7 +165,8 @@ def unbind(spending: Spending, *, checkout: Checkout | None, now: datetime) -> N
     if order_id is not None:
         raise AlreadyUsed(order_id)
     if spending.means == Means.GIFT_CARD.value:
-        GiftCard.objects.filter(code=spending.code, last_used_on=None).delete()
+        _recalculate_others(spending, but=checkout)
+        _delete_card(spending)
     else:
         if checkout is not None and checkout.voucher_code == spending.code:
             remove_voucher_from_checkout(checkout)
@@ -166,16 +176,71 @@ def unbind(spending: Spending, *, checkout: Checkout | None, now: datetime) -> N
         checkout.save(update_fields=["price_expiration", "discount_expiration", "last_change"])
 
 
+def _delete_card(spending: Spending) -> None:
+    """Delete a gift card; one that was begun to be paid with is kept, shut, so that it stays known."""
+    cards = GiftCard.objects.filter(code=spending.code, last_used_on=None)
+    if CAN_PAY_BY_GIFT_CARD and TransactionItem.objects.filter(gift_card__in=cards).exists():
+        Checkout.gift_cards.through.objects.filter(giftcard__in=cards).delete()
+        cards.update(is_active=False, current_balance_amount=Decimal(0))
+    else:
+        cards.delete()
+
+
+def _recalculate_others(spending: Spending, *, but: Checkout | None) -> None:
+    """Have other checkouts that hold a gift card work out anew what it covers of them.
+
+    After the commit: their locks come before those that are held now.
+    """
+    holding = Checkout.gift_cards.through.objects.filter(giftcard__code=spending.code)
+    others = set(holding.values_list("checkout", flat=True)) - {but.pk if but else None}
+    if others:
+        transaction.on_commit(
+            lambda: Checkout.objects.filter(pk__in=others).update(price_expiration=timezone.now())
+        )
+
+
+def cancel_card_payments(spending: Spending) -> None:
+    """Take back what the gift card of points was authorized for as a payment, as Saleor 3.23 can.
+
+    Call it without any lock, before the card changes: an authorization outlives its card.
+    """
+    if not CAN_PAY_BY_GIFT_CARD or spending.means != Means.GIFT_CARD.value:
+        return
+    from saleor.giftcard.gateway import detach_gift_card_from_previous_checkout_transactions
+
+    card = GiftCard.objects.filter(code=spending.code, last_used_on=None).first()
+    if card is not None and TransactionItem.objects.filter(gift_card=card, order=None).exists():
+        paying = list(
+            TransactionItem.objects.filter(gift_card=card, order=None).values_list(
+                "checkout", flat=True
+            )
+        )
+        detach_gift_card_from_previous_checkout_transactions(card)
+        Checkout.objects.filter(pk__in=paying).update(price_expiration=timezone.now())
+
+
 def order_that_used(spending: Spending) -> str | None:
-    """Return the id of the order that used what carries an application's points, or None."""
-    orders = Order.objects.order_by("created_at")
-    pk = int(spending.means_id or 0)
-    used_by = (
-        orders.filter(gift_cards=pk)
-        if spending.means == Means.GIFT_CARD.value
-        else orders.filter(voucher=pk, voucher_code=spending.code)
+    """Return the id of an order that used what carries an application's points, or None.
+
+    An order of its checkout counts as well: what it used of them is told when it is settled.
+    """
+    orders = Order.objects.exclude(status=OrderStatus.DRAFT).order_by("created_at")
+    of_checkout = orders.filter(
+        checkout_token=spending.checkout_id, created_at__gte=spending.created_at
     )
-    order_id = used_by.values_list("pk", flat=True).first()
+    pk = int(spending.means_id or 0)
+    if spending.means == Means.GIFT_CARD.value:
+        used = GiftCardEvent.objects.filter(
+            gift_card=pk, type=GiftCardEvents.USED_IN_ORDER, order__isnull=False
+        ).order_by("date")
+        for order_id, parameters in used.values_list("order", "parameters"):
+            balance = parameters["balance"]
+            if balance["old_current_balance"] != balance["current_balance"]:
+                return str(order_id)
+        found = of_checkout
+    else:
+        found = orders.filter(voucher=pk, voucher_code=spending.code) | of_checkout
+    order_id = found.values_list("pk", flat=True).first()
     return str(order_id) if order_id is not None else None
 
 
@@ -193,6 +258,8 @@ def shut_used() -> int:
     """
     rows = list(to_shut()[:SHUT_BATCH])
     cards = [row.code for row in rows if row.means == Means.GIFT_CARD.value]
+    for row in rows:
+        _recalculate_others(row, but=None)
     if cards:
         Checkout.gift_cards.through.objects.filter(giftcard__code__in=cards).delete()
         GiftCard.objects.filter(code__in=cards).update(

@@ -8,15 +8,14 @@ from django.db.models import Q, Value
 from saleor.checkout.models import Checkout
 from saleor.payment.models import TransactionItem
 
-from saleor_loyalty.flows.redeem_at_checkout import spender_of
+from saleor_loyalty.flows.redeem_at_checkout import most_of
 from saleor_loyalty.programs.spending import Means
 from saleor_loyalty.shop.checkout_costs import Priced, current_costs
+from saleor_loyalty.shop.points_means import CAN_PAY_BY_GIFT_CARD
 from saleor_loyalty.shop.refusals import Refusal
 from saleor_loyalty.shop.spending import is_of
 from saleor_loyalty.spending.models import Spending
-from saleor_loyalty.spending.rules import SpendingState, most_of
-
-CAN_PAY_BY_GIFT_CARD = any(one.name == "gift_card" for one in TransactionItem._meta.get_fields())
+from saleor_loyalty.spending.rules import SpendingState
 
 
 def points_refusal(checkout_info: Any, lines: Sequence[Any], now: datetime) -> Refusal | None:
@@ -64,8 +63,7 @@ def _still_fits(
     spending: Spending, checkout_info: Any, lines: Sequence[Any], *, now: datetime
 ) -> bool:
     """Tell whether points pay no more of a checkout than they may, though it changed."""
-    spender = spender_of(user_id=spending.user_id, channel_id=spending.channel_id, now=now)
-    priced = Priced(checkout_info, lines)
-    costs = current_costs(priced, terms=spender.terms, own=spending, now=now)
-    payable = costs.payable(spender.terms, means=Means(spending.means))
-    return min(spending.amount, payable.left) <= most_of(payable, spender.terms)
+    terms = spending.spending_terms
+    costs = current_costs(Priced(checkout_info, lines), terms=terms, own=spending, now=now)
+    payable = costs.payable(terms, means=Means(spending.means))
+    return min(spending.amount, payable.left) <= most_of(payable, spending).amount

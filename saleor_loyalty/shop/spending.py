@@ -16,7 +16,14 @@ from saleor_loyalty.flows.redeem_at_checkout import (
     spender_of,
 )
 from saleor_loyalty.shop.checkout_costs import Priced, current_costs, price
-from saleor_loyalty.shop.points_means import AlreadyUsed, OnCheckout, means_for, unbind
+from saleor_loyalty.shop.points_means import (
+    AlreadyUsed,
+    OnCheckout,
+    cancel_card_payments,
+    means_for,
+    order_that_used,
+    unbind,
+)
 from saleor_loyalty.spending.models import Spending
 from saleor_loyalty.spending.operations import CheckoutKey
 from saleor_loyalty.spending.queries import held_on
@@ -54,12 +61,17 @@ def apply_to_checkout(
     checkout_id = str(checkout.pk)
     for _ in range(TRIES):
         own = held_on(checkout_ids=[checkout_id]).get(checkout_id)
-        if own is not None and not is_of(own, checkout):
-            _let_go(own, because=Release.NOT_ALLOWED, now=now)
-            own = None
+        if own is not None:
+            is_theirs = own.member_id == spender.member.pk and is_of(own, checkout)
+            if not is_theirs:
+                _let_go(own, because=Release.NOT_ALLOWED, now=now)
+                own = None
+            else:
+                cancel_card_payments(own)
         priced = price(checkout, manager=manager)
         with transaction.atomic():
             if _is_as_it_was(priced.checkout):
+                _check_not_used(own)
                 applied = apply_points(
                     spender=spender,
                     checkout=CheckoutKey(
@@ -89,9 +101,25 @@ def _is_as_it_was(checkout: Checkout) -> bool:
     locked = lock_checkout(checkout.pk)
     if locked is None:
         raise CheckoutNotFound(field="id")
-    if locked.is_checkout_locked():
+    if is_becoming_an_order(locked):
         raise CheckoutBusy(field="id")
     return bool(locked.last_change == checkout.last_change)
+
+
+def _check_not_used(own: Spending | None) -> None:
+    """Refuse to change points that an order used, though its checkout was kept.
+
+    Raises:
+        CheckoutBusy: it did; it is settled in a moment.
+
+    """
+    if own is not None and order_that_used(own) is not None:
+        raise CheckoutBusy(field="id")
+
+
+def is_becoming_an_order(checkout: Checkout) -> bool:
+    """Tell whether an order is just being made of a checkout."""
+    return bool(checkout.is_checkout_locked() or checkout.is_voucher_usage_increased)
 
 
 def remove_from_checkout(checkout: Checkout, *, now: datetime) -> Spending | None:
@@ -106,9 +134,10 @@ def remove_from_checkout(checkout: Checkout, *, now: datetime) -> Spending | Non
 
 
 def _let_go(spending: Spending, *, because: Release, now: datetime) -> Spending | None:
+    cancel_card_payments(spending)
     with transaction.atomic():
         locked = lock_checkout(spending.checkout_id)
-        if locked is not None and locked.is_checkout_locked():
+        if locked is not None and is_becoming_an_order(locked):
             raise CheckoutBusy(field="id")
         try:
             return release_points(

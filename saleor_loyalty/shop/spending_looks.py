@@ -12,19 +12,19 @@ from saleor.checkout.models import Checkout
 from saleor.payment.models import TransactionItem
 from saleor.plugins.manager import get_plugins_manager
 
-from saleor_loyalty.flows.join_program import NoProgram, NotAMember
-from saleor_loyalty.flows.redeem_at_checkout import fit_points, release_points, spender_of
+from saleor_loyalty.flows.redeem_at_checkout import fit_points, release_points
 from saleor_loyalty.orders.operations import mark_due
-from saleor_loyalty.programs.spending import SpendingTerms
 from saleor_loyalty.shop.checkout_costs import current_costs, price
 from saleor_loyalty.shop.points_means import (
+    CAN_PAY_BY_GIFT_CARD,
     AlreadyUsed,
     OnCheckout,
+    cancel_card_payments,
     is_on,
     order_that_used,
     unbind,
 )
-from saleor_loyalty.shop.spending import is_of, lock_checkout
+from saleor_loyalty.shop.spending import is_becoming_an_order, is_of, lock_checkout
 from saleor_loyalty.spending.models import Spending
 from saleor_loyalty.spending.queries import held_spendings
 from saleor_loyalty.spending.rules import Release
@@ -112,16 +112,24 @@ def _why_release(
         return Release.NOT_ALLOWED
     if not is_on(spending, voucher_code=checkout.voucher_code, gift_card_ids=gift_card_ids):
         return Release.CODE_GONE
-    if now < spending.expires_at or checkout.is_checkout_locked():
+    if now < spending.expires_at or is_becoming_an_order(checkout):
         return None
-    is_being_paid = now < spending.expires_at + WHILE_PAYING and _has_payment(checkout)
+    is_being_paid = now < spending.expires_at + WHILE_PAYING and _has_payment(spending, checkout)
     return None if is_being_paid else Release.EXPIRED
 
 
-def _has_payment(checkout: Checkout) -> bool:
-    return any(
-        item.charged_value + item.authorized_value > 0
-        for item in TransactionItem.objects.filter(checkout=checkout)
+def _has_payment(spending: Spending, checkout: Checkout) -> bool:
+    """Tell whether somebody is paying for a checkout, or has, by other means than its own points."""
+    items = TransactionItem.objects.filter(checkout=checkout)
+    if CAN_PAY_BY_GIFT_CARD:
+        items = items.exclude(gift_card__code=spending.code)
+    return checkout.payments.filter(is_active=True).exists() or any(
+        item.charged_value
+        + item.authorized_value
+        + item.charge_pending_value
+        + item.authorize_pending_value
+        > 0
+        for item in items
     )
 
 
@@ -133,9 +141,10 @@ def _release(spending: Spending, *, because: Release, now: datetime) -> bool:
         OperationalError: somebody else works on the checkout.
 
     """
+    cancel_card_payments(spending)
     with transaction.atomic():
         checkout = lock_checkout(spending.checkout_id, nowait=True)
-        if checkout is not None and checkout.is_checkout_locked():
+        if checkout is not None and is_becoming_an_order(checkout):
             return False
         cards = _gift_card_ids([spending.checkout_id]).get(spending.checkout_id, frozenset())
         why = _why_release(spending, checkout, gift_card_ids=cards, now=now)
@@ -157,22 +166,18 @@ def _fit(spending: Spending, *, now: datetime) -> bool:
         return False
     manager = get_plugins_manager(allow_replica=False)
     priced = price(checkout, manager=manager)
-    try:
-        spender = spender_of(user_id=spending.user_id, channel_id=spending.channel_id, now=now)
-        terms = spender.terms
-    except (NoProgram, NotAMember):
-        terms = SpendingTerms()
     with transaction.atomic():
         locked = lock_checkout(checkout.pk, nowait=True)
-        if locked is None or locked.is_checkout_locked():
+        if locked is None or is_becoming_an_order(locked):
             return False
         if locked.last_change != priced.checkout.last_change:
             return False  # the next look sees it
-        if order_that_used(spending) is not None:
-            raise AlreadyUsed(str(order_that_used(spending)))
+        order_id = order_that_used(spending)
+        if order_id is not None:
+            raise AlreadyUsed(order_id)
         fitted = fit_points(
             spending_id=spending.pk,
-            costs=current_costs(priced, terms=terms, own=spending, now=now),
+            costs=current_costs(priced, terms=spending.spending_terms, own=spending, now=now),
             bind=OnCheckout(priced.info, priced.lines, manager).bind,
             unbind=partial(unbind, checkout=locked, now=now),
             seen_at=locked.last_change,

@@ -5,7 +5,7 @@ from django.db import models
 from saleor_loyalty.constraints import check
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.programs.models import Program
-from saleor_loyalty.programs.spending import Means, Returning
+from saleor_loyalty.programs.spending import Means, SpendingTerms
 from saleor_loyalty.spending.rules import Release, SpendingState
 
 
@@ -15,8 +15,8 @@ class Spending(models.Model):
     Only the customer `user_id` can use them. They pay `amount` of `currency` by a gift card or voucher of the shop's own: `code`, and its id
     as text, `means_id`. `number` counts how often the amount was replaced: each has a hold of its own. An order that used
     the code (`order_id`) spent `captured_points` for `captured_amount`; `returned_points` of those
-    came back, by the way of `returning`. What was not spent went back to the member
-    (`released_because`). `is_shut`: the shop's card or voucher of a captured one can pay no more. What changed of the checkout since `checked_at` was not looked at yet.
+    came back. `terms` and `point_value` are the programme's of when they were applied last. What was not spent went back to the member
+    (`released_because`). `is_shut`: the shop's card or voucher is gone, or can pay no more. What changed of the checkout since `checked_at` was not looked at yet.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -39,9 +39,8 @@ class Spending(models.Model):
     captured_points = models.BigIntegerField(default=0)
     captured_amount = models.DecimalField(max_digits=20, decimal_places=3, default=0)
     returned_points = models.BigIntegerField(default=0)
-    returning = models.CharField(
-        max_length=16, choices=[(one.value, one.value) for one in Returning]
-    )
+    point_value = models.DecimalField(max_digits=20, decimal_places=6)
+    terms = models.JSONField()
     is_shut = models.BooleanField(default=False)
     released_because = models.CharField(
         max_length=16, blank=True, default="", choices=[(one.value, one.value) for one in Release]
@@ -68,7 +67,7 @@ class Spending(models.Model):
             models.Index(fields=["means", "means_id"], name="loyalty_spending_means"),
             models.Index(
                 fields=["id"],
-                condition=models.Q(state=SpendingState.CAPTURED.value, is_shut=False),
+                condition=models.Q(is_shut=False) & ~models.Q(state=SpendingState.HELD.value),
                 name="loyalty_spending_to_shut",
             ),
         )
@@ -91,3 +90,8 @@ class Spending(models.Model):
 
     def __str__(self) -> str:
         return f"{self.points} points on checkout {self.checkout_id}: {self.state}"
+
+    @property
+    def spending_terms(self) -> SpendingTerms:
+        """Return the terms that hold for it."""
+        return SpendingTerms.from_json(self.terms)

@@ -40,6 +40,7 @@ def hold(
     checkout: CheckoutKey,
     offer: Offer,
     means: Means,
+    point_value: Decimal,
     terms: SpendingTerms,
     now: datetime,
 ) -> Spending:
@@ -56,7 +57,8 @@ def hold(
         amount=offer.amount,
         means=means.value,
         code=new_code(),
-        returning=terms.returning.value,
+        point_value=point_value,
+        terms=terms.as_json(),
         created_at=now,
         checked_at=now,
         expires_at=now + timedelta(minutes=terms.hold_minutes),
@@ -67,29 +69,48 @@ def hold(
 
 @transaction.atomic
 def replace(
-    *, spending: Spending, offer: Offer, now: datetime, terms: SpendingTerms | None = None
+    *,
+    spending: Spending,
+    offer: Offer,
+    point_value: Decimal,
+    terms: SpendingTerms,
+    now: datetime,
 ) -> Spending:
     """Hold another number of points for the same checkout: the old ones go back in the same step.
 
-    With `terms` their time begins anew.
+    Their time begins anew, by the terms of now.
     """
     postings: list[Posting] = [_void(spending, now=now, because="")]
     spending.number += 1
     spending.points, spending.amount = offer.points, offer.amount
-    if terms is not None:
-        spending.expires_at = now + timedelta(minutes=terms.hold_minutes)
-        spending.returning = terms.returning.value
+    spending.point_value, spending.terms = point_value, terms.as_json()
+    spending.expires_at = now + timedelta(minutes=terms.hold_minutes)
     spending.save()
     post(postings=[*postings, _authorize(spending, now=now)], now=now)
     return spending
 
 
 @transaction.atomic
+def shrink(*, spending: Spending, offer: Offer, now: datetime) -> Spending:
+    """Give back what an application holds beyond an offer; its time goes on."""
+    surplus = spending.points - offer.points
+    if surplus > 0:
+        posting = _void(
+            spending, now=now, because="surplus", key=f"fitted:{offer.points}", points=surplus
+        )
+        post(postings=[posting], now=now)
+    spending.points, spending.amount = offer.points, offer.amount
+    spending.save()
+    return spending
+
+
+@transaction.atomic
 def release(*, spending: Spending, because: Release, now: datetime) -> Spending:
-    """Give all held points of an application back to the member."""
+    """Give all held points back to the member; what carried them is gone from the shop."""
     post(postings=[_void(spending, now=now, because=because.value)], now=now)
     spending.state = SpendingState.RELEASED.value
     spending.released_because = because.value
+    spending.is_shut = True
     spending.closed_at = now
     spending.save()
     return spending
@@ -120,11 +141,19 @@ def _authorize(spending: Spending, *, now: datetime) -> Authorize:
     )
 
 
-def _void(spending: Spending, *, now: datetime, because: str) -> Void:
+def _void(
+    spending: Spending,
+    *,
+    now: datetime,
+    because: str,
+    key: str = "released",
+    points: int | None = None,
+) -> Void:
     return Void(
         program_id=spending.program_id,
         member_id=spending.member_id,
-        key=f"{hold_key(spending)}:released",
+        key=f"{hold_key(spending)}:{key}",
+        points=points,
         reason=Reason.RELEASED,
         effective_at=now,
         details={"because": because} if because else {},

@@ -179,11 +179,6 @@ def offer_of(
     return Offer(points=whole, amount=amount, limits=tuple(limits))
 
 
-def most_of(payable: Payable, terms: SpendingTerms) -> Decimal:
-    """Return the most money that points may pay, however many there are."""
-    return _most(payable, terms)[0]
-
-
 def _most(payable: Payable, terms: SpendingTerms) -> tuple[Decimal, Limit]:
     """Return the most money that points may pay, and what keeps it from being more."""
     allowed = payable.items + payable.shipping
@@ -237,23 +232,25 @@ class Undone:
 def points_back(points: int, undone: Undone, *, returning: Returning) -> int:
     """Return how many of the points that an order used are the member's again, in all.
 
-    Where the shop knows which goods came back, these decide; else the money that went back. A
-    cancelled order gives back all. Never is more than the goods were worth given back in points and money together
-    with POINTS_FIRST; with POINTS_LAST points come back for what money cannot.
+    Where the shop knows which goods came back, these decide, and points and money together never
+    give back more than these were worth; else the money that went back decides. A cancelled order
+    gives back all.
     """
     if undone.is_cancelled:
         return points
     paid, cash = Fraction(undone.paid_with_points), Fraction(undone.cash)
     returned = min(Fraction(undone.cash_returned), cash)
-    share = min(undone.goods_share, Fraction(1))
-    if share <= 0:
+    goods = min(undone.goods_share, Fraction(1))
+    if goods <= 0:
         share = returned / cash if cash > 0 else Fraction(0)
         if returning is not Returning.PROPORTIONAL:
             share = Fraction(share.__floor__())
-    elif returning is Returning.POINTS_FIRST:
-        share = _part(share * (paid + cash) - returned, paid)
+        return (points * share).__floor__()
+    share = _part(goods * (paid + cash) - returned, paid)
+    if returning is Returning.PROPORTIONAL:
+        share = min(goods, share)
     elif returning is Returning.POINTS_LAST:
-        share = _part(share * (paid + cash) - cash, paid)
+        share = _part(goods * (paid + cash) - cash, paid)
     return (points * share).__floor__()
 
 

@@ -16,7 +16,6 @@ from saleor_loyalty.flows.redeem_at_checkout import (
     spender_of,
 )
 from saleor_loyalty.flows.settle_orders import settle
-from saleor_loyalty.members.models import Member
 from saleor_loyalty.orders.facts import OrderState
 from saleor_loyalty.orders.models import SettledOrder
 from saleor_loyalty.points.models import Entry, Hold
@@ -241,21 +240,30 @@ def test_a_dearer_checkout_takes_no_more_points():
     assert is_unseen(checkout_id="checkout-1", changed_at=NOW + timedelta(minutes=2))
 
 
-@pytest.mark.parametrize("change", ["free", "closed", "left"])
-def test_points_that_may_pay_for_nothing_any_more_go_back(change):
+def test_points_that_may_pay_for_nothing_any_more_go_back():
     desk = Desk()
     spending = desk.apply(1_000).spending
-    if change == "closed":
-        update_program(program_id=desk.program.pk, changes=ProgramChanges(channel_ids=[]), now=NOW)
-    if change == "left":
-        Member.objects.update(user=None)
 
-    desk.fit(spending, price="0" if change == "free" else "100")
+    desk.fit(spending, price="0")
 
     assert desk.purse == (5_000, 0)
     assert desk.unbound
     assert Spending.objects.get().released_because == "not_allowed"
     assert desk.fit(spending, price="100") is None
+
+
+def test_what_is_held_keeps_the_terms_that_it_was_applied_by():
+    desk = Desk()
+    spending = desk.apply(1_000).spending
+    update_program(
+        program_id=desk.program.pk,
+        changes=ProgramChanges(channel_ids=[], spending={"is_on": False, "minimum_points": 5_000}),
+        now=NOW,
+    )
+
+    desk.fit(spending, price="5")
+
+    assert desk.purse == (4_500, 500)
 
 
 def test_an_order_captures_what_it_used_and_the_rest_goes_back():
