@@ -135,3 +135,27 @@ def charge(order, amount, *, refunded=Decimal(0), reference="psp"):
 def ask(client, document, variables=None):
     """Post a document and return the answer as a dict."""
     return client.post_graphql(document, variables or {}).json()
+
+
+@pytest.fixture
+def shop_open(channel_USD, product, shipping_method, warehouse):
+    """A shop with something to sell for ten dollars and ship for ten, where unpaid checkouts become orders."""
+    channel_USD.allow_unpaid_orders = True
+    channel_USD.save()
+    return channel_USD
+
+
+@pytest.fixture
+def ada(program, shop_open, customer_user):
+    """A member with 5,000 points."""
+    from tests.saleor.shopping import give
+
+    return give(program, customer_user, 5_000)
+
+
+@pytest.fixture(params=["gift_card", "voucher"])
+def means(request, program):
+    from tests.saleor.shopping import by
+
+    by(program, means=request.param)
+    return request.param

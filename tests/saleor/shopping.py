@@ -5,6 +5,9 @@ from decimal import Decimal
 
 import graphene
 from django.utils import timezone
+from saleor.checkout.models import Checkout
+from saleor.graphql.core.utils import from_global_id_or_error
+from saleor.order.models import Order
 
 from dev.journey import ADDRESS
 from saleor_loyalty.flows.settle_orders import settle_due_orders
@@ -15,8 +18,9 @@ from saleor_loyalty.points.operations import post
 from saleor_loyalty.points.postings import Award
 from saleor_loyalty.points.queries import purses_of
 from saleor_loyalty.points.rules import Reason
+from saleor_loyalty.programs.operations import ProgramChanges, update_program
 from saleor_loyalty.shop.orders import load_order_facts
-from tests.saleor.conftest import ask
+from tests.saleor.conftest import ask, charge
 
 APPLY = """mutation($id: ID!, $points: Int!) { checkoutLoyaltyPointsApply(id: $id, points: $points) {
   checkout { totalPrice { gross { amount } } voucherCode giftCards { id }
@@ -125,3 +129,27 @@ def settle(*orders):
     report = settle_due_orders(load_facts=load_order_facts, now=timezone.now())
     assert report.failed == 0
     return report
+
+
+def by(program, **spending):
+    update_program(
+        program_id=program.pk, changes=ProgramChanges(spending=spending), now=timezone.now()
+    )
+
+
+def checkout_of(checkout_id) -> Checkout:
+    _, pk = from_global_id_or_error(checkout_id)
+    return Checkout.objects.get(pk=pk)
+
+
+def order_of(answer) -> Order:
+    assert answer["errors"] == [], answer
+    _, pk = from_global_id_or_error(answer["order"]["id"])
+    return Order.objects.get(pk=pk)
+
+
+def pay(order, amount, *, refunded=Decimal(0)):
+    """Charge an order, as a payment app does after it was created, and confirm it."""
+    Order.objects.filter(pk=order.pk, status="unconfirmed").update(status="unfulfilled")
+    order.refresh_from_db()
+    charge(order, amount, refunded=refunded)

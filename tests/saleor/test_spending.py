@@ -11,23 +11,25 @@ from freezegun import freeze_time
 from saleor.account.models import User
 from saleor.checkout.models import Checkout
 from saleor.giftcard.models import GiftCard
-from saleor.graphql.core.utils import from_global_id_or_error
 from saleor.order.models import Order
 
 from saleor_loyalty.orders.models import DueOrder
 from saleor_loyalty.plugin.tasks import look_after_spendings_task
 from saleor_loyalty.points.models import Entry
 from saleor_loyalty.points.verification import verify
-from saleor_loyalty.programs.operations import ProgramChanges, update_program
 from saleor_loyalty.shop.points_means import IS_GIFT_CARD_BOUND, shut_used
 from saleor_loyalty.spending.models import Spending
-from tests.saleor.conftest import ask, charge
+from tests.saleor.conftest import ask
 from tests.saleor.shopping import (
     apply,
+    by,
+    checkout_of,
     complete,
     fill,
     give,
     global_id,
+    order_of,
+    pay,
     purse,
     remove,
     settle,
@@ -40,52 +42,8 @@ DROP_CODE = """mutation($id: ID!, $code: ID!) {
   checkoutRemovePromoCode(id: $id, promoCodeId: $code) { errors { code message } } }"""
 
 
-@pytest.fixture
-def shop_open(channel_USD, product, shipping_method, warehouse):
-    """A shop with something to sell for ten dollars and ship for ten, where unpaid checkouts become orders."""
-    channel_USD.allow_unpaid_orders = True
-    channel_USD.save()
-    return channel_USD
-
-
-@pytest.fixture
-def ada(program, shop_open, customer_user):
-    """A member with 5,000 points."""
-    return give(program, customer_user, 5_000)
-
-
-def by(program, **spending):
-    update_program(
-        program_id=program.pk, changes=ProgramChanges(spending=spending), now=timezone.now()
-    )
-
-
-@pytest.fixture(params=["gift_card", "voucher"])
-def means(request, program):
-    by(program, means=request.param)
-    return request.param
-
-
-def checkout_of(checkout_id) -> Checkout:
-    _, pk = from_global_id_or_error(checkout_id)
-    return Checkout.objects.get(pk=pk)
-
-
-def order_of(answer) -> Order:
-    assert answer["errors"] == [], answer
-    _, pk = from_global_id_or_error(answer["order"]["id"])
-    return Order.objects.get(pk=pk)
-
-
 def amount(answer):
     return answer["checkout"]["totalPrice"]["gross"]["amount"]
-
-
-def pay(order, amount, *, refunded=Decimal(0)):
-    """Charge an order, as a payment app does after it was created, and confirm it."""
-    Order.objects.filter(pk=order.pk, status="unconfirmed").update(status="unfulfilled")
-    order.refresh_from_db()
-    charge(order, amount, refunded=refunded)
 
 
 def test_points_lower_the_total_and_are_held(user_api_client, ada, product, means):

@@ -27,26 +27,22 @@ from saleor_loyalty.spending.models import Spending
 from tests.saleor.conftest import ask
 from tests.saleor.shopping import (
     apply,
+    by,
+    checkout_of,
     complete,
     fill,
     give,
     global_id,
+    order_of,
+    pay,
     purse,
     remove,
     settle,
     total_of,
 )
-from tests.saleor.test_spending import (  # noqa: F401 -- fixtures
-    CODE,
-    ada,
-    by,
-    checkout_of,
-    means,
-    order_of,
-    pay,
-    shop_open,
-)
 
+CODE = """mutation($id: ID!, $code: String!) {
+  checkoutAddPromoCode(id: $id, promoCode: $code) { errors { code } } }"""
 FROM_CHECKOUT = """mutation($id: ID!) { orderCreateFromCheckout(id: $id, removeCheckout: false) {
   order { id } errors { field code message } } }"""
 INITIALIZE = """mutation($id: ID!, $code: JSON) { transactionInitialize(id: $id, paymentGateway: {
@@ -69,7 +65,7 @@ def till(app_api_client, permission_handle_checkouts):
 
 
 @pytest.fixture
-def strict(channel_USD, shop_open):  # noqa: F811
+def strict(channel_USD, shop_open):
     """A channel that takes no unpaid orders."""
     channel_USD.allow_unpaid_orders = False
     channel_USD.save()
@@ -130,7 +126,7 @@ def test_a_card_of_points_authorized_elsewhere_pays_for_nothing(
 
 
 @pytest.mark.skipif(not CAN_PAY_BY_GIFT_CARD, reason="before 3.23 gift cards are no payments")
-def test_points_applied_again_take_their_cards_payment_back(user_api_client, ada, product):  # noqa: F811
+def test_points_applied_again_take_their_cards_payment_back(user_api_client, ada, product):
     checkout_id = fill(user_api_client, product)
     apply(user_api_client, checkout_id, 400)
     ask(
@@ -187,7 +183,7 @@ def test_points_on_a_kept_checkout_cannot_shrink_before_they_are_settled(
     till,
     ada,
     product,
-    means,  # noqa: F811
+    means,
 ):
     checkout_id = fill(user_api_client, product)
     apply(user_api_client, checkout_id, 400)
@@ -201,7 +197,7 @@ def test_points_on_a_kept_checkout_cannot_shrink_before_they_are_settled(
     assert verify(now=timezone.now()) == []
 
 
-def test_two_orders_of_a_kept_checkout_spend_once(user_api_client, till, ada, product):  # noqa: F811
+def test_two_orders_of_a_kept_checkout_spend_once(user_api_client, till, ada, product):
     checkout_id = fill(user_api_client, product)
     apply(user_api_client, checkout_id, 400)
     keeps(till, checkout_id)
@@ -216,7 +212,7 @@ def test_a_card_or_voucher_deleted_before_settling_is_spent_all_the_same(
     user_api_client,
     ada,
     product,
-    means,  # noqa: F811
+    means,
 ):
     checkout_id = fill(user_api_client, product)
     apply(user_api_client, checkout_id, 400)
@@ -270,7 +266,7 @@ def test_what_saleor_refunded_for_goods_does_not_come_back_in_points_too(
     assert Spending.objects.get().returned_points == 500
 
 
-def test_a_refund_on_its_way_counts(user_api_client, program, ada, product):  # noqa: F811
+def test_a_refund_on_its_way_counts(user_api_client, program, ada, product):
     by(program, returning="points_first")
     checkout_id = fill(user_api_client, product, quantity=2)
     apply(user_api_client, checkout_id, 1_500)
@@ -287,7 +283,7 @@ def test_a_refund_on_its_way_counts(user_api_client, program, ada, product):  # 
     assert Spending.objects.get().returned_points == 500
 
 
-def test_a_charge_back_gives_no_points_back(user_api_client, ada, product):  # noqa: F811
+def test_a_charge_back_gives_no_points_back(user_api_client, ada, product):
     checkout_id = fill(user_api_client, product)
     apply(user_api_client, checkout_id, 400)
     order = order_of(complete(user_api_client, checkout_id))
@@ -337,7 +333,7 @@ def test_an_edited_order_that_forgot_its_card_gives_the_points_back(
     "values",
     [{"charge_pending_value": Decimal(16)}, {"authorize_pending_value": Decimal(16)}, None],
 )
-def test_a_payment_on_its_way_keeps_the_points(user_api_client, ada, product, values):  # noqa: F811
+def test_a_payment_on_its_way_keeps_the_points(user_api_client, ada, product, values):
     checkout_id = fill(user_api_client, product)
     apply(user_api_client, checkout_id, 400)
     if values:
@@ -377,7 +373,7 @@ def test_a_refusal_burns_no_code_in_saleors_older_payments(
     ada,
     product,
     strict,
-    means,  # noqa: F811
+    means,
 ):
     by(program, maximum_percent=50)
     checkout_id = fill(user_api_client, product, quantity=4)
@@ -430,7 +426,7 @@ def test_a_code_taken_off_while_an_older_payment_is_made_is_spent(
     assert Spending.objects.get().captured_points == 400
 
 
-def test_a_deleted_code_is_made_again(user_api_client, program, ada, product):  # noqa: F811
+def test_a_deleted_code_is_made_again(user_api_client, program, ada, product):
     by(program, means="voucher")
     checkout_id = fill(user_api_client, product)
     apply(user_api_client, checkout_id, 400)
@@ -441,7 +437,7 @@ def test_a_deleted_code_is_made_again(user_api_client, program, ada, product):  
     assert (answer["errors"], answer["checkout"]["totalPrice"]["gross"]["amount"]) == ([], 17.0)
 
 
-def test_a_card_that_staff_switched_off_can_be_applied_again(user_api_client, ada, product):  # noqa: F811
+def test_a_card_that_staff_switched_off_can_be_applied_again(user_api_client, ada, product):
     checkout_id = fill(user_api_client, product)
     apply(user_api_client, checkout_id, 400)
     GiftCard.objects.update(is_active=False)
@@ -516,7 +512,7 @@ def test_what_staff_change_leaves_what_is_held_as_it_was_applied(
     assert purse(ada) == (4_600, 0)
 
 
-def test_who_owes_points_meanwhile_can_still_change_them(user_api_client, program, ada, product):  # noqa: F811
+def test_who_owes_points_meanwhile_can_still_change_them(user_api_client, program, ada, product):
     checkout_id = fill(user_api_client, product, quantity=4)
     apply(user_api_client, checkout_id, 3_500)
     owe(program, ada, 4_900)
@@ -528,7 +524,7 @@ def test_who_owes_points_meanwhile_can_still_change_them(user_api_client, progra
     assert purse(ada) == (0, 100)
 
 
-def test_a_surplus_repays_what_is_owed(user_api_client, program, ada, product):  # noqa: F811
+def test_a_surplus_repays_what_is_owed(user_api_client, program, ada, product):
     checkout_id = fill(user_api_client, product, quantity=4)
     apply(user_api_client, checkout_id, 3_500)
     owe(program, ada, 4_900)
@@ -547,7 +543,7 @@ def test_an_account_with_points_on_a_checkout_can_be_deleted(
     product,
     staff_api_client,
     permission_manage_users,
-    means,  # noqa: F811
+    means,
 ):
     staff_api_client.user.user_permissions.add(permission_manage_users)
     checkout_id = fill(user_api_client, product)
