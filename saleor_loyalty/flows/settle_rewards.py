@@ -27,9 +27,9 @@ def settle_rewards(*, orders: Sequence[OrderFacts], now: datetime) -> None:
     """Mark the redemptions that orders used, and open those again that cancelled orders gave back.
 
     An order uses a redemption by its voucher code, by a gift card that paid for it, or by a product
-    that only who redeemed access may order. The first order counts, also
-    before it is paid. A code comes back with an order that was cancelled or never paid, unless it is over; what a gift card paid does not come back in the shop, so it stays
-    used. A repeat with the same facts changes nothing. One query where no redemption is concerned.
+    that only who redeemed access may order. The first order counts, also before it is paid. A
+    code comes back with an order that was cancelled or given up unpaid, unless it is over; what a
+    gift card paid does not come back in the shop, so it stays used. A repeat with the same facts changes nothing. One query where no redemption is concerned.
     """
     wanted = [order for order in orders if not order.is_replacement]
     pks = _concerned(wanted)

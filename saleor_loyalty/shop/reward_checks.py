@@ -9,6 +9,7 @@ from django.db import connection
 from saleor.channel.models import Channel
 from saleor.checkout.models import Checkout
 from saleor.giftcard.models import GiftCard
+from saleor.payment.models import TransactionItem
 
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.programs.models import Program, ProgramChannel
@@ -24,6 +25,16 @@ NOT_YOURS = (
 NOT_GOOD = "A code on this checkout is not good any more. Remove it to place the order."
 NO_ACCESS = "Something in this checkout is only for members who have access to it."
 
+# Saleor 3.23 also takes gift cards as payments by transactions.
+BY_TRANSACTION = (
+    f"""
+  UNION SELECT card.code FROM {GiftCard._meta.db_table} AS card
+  JOIN {TransactionItem._meta.db_table} AS item ON item.gift_card_id = card.id
+  WHERE item.checkout_id = %(checkout)s"""
+    if any(one.name == "gift_card" for one in TransactionItem._meta.get_fields())
+    else ""
+)
+
 # In one statement: the redemptions whose codes or gift cards are on a checkout, and whether they
 # are its customer's; the products that only some may order there; the customer's own access.
 LOOK = f"""
@@ -35,7 +46,7 @@ FROM {Redemption._meta.db_table}
 WHERE code <> '' AND code = ANY(ARRAY(
   SELECT card.code FROM {GiftCard._meta.db_table} AS card
   JOIN {Checkout.gift_cards.through._meta.db_table} AS link ON link.giftcard_id = card.id
-  WHERE link.checkout_id = %(checkout)s
+  WHERE link.checkout_id = %(checkout)s{BY_TRANSACTION}
 ) || %(codes)s::varchar[])
 UNION ALL
 SELECT 'exclusive', '', NULL, NULL, reward.content

@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from saleor_loyalty.flows.keep_rewards import expire_redemptions
 from saleor_loyalty.flows.merge_members import merge_members
 from saleor_loyalty.flows.settle_orders import settle
 from saleor_loyalty.flows.settle_rewards import settle_rewards
@@ -14,7 +15,7 @@ from saleor_loyalty.orders.facts import OrderState
 from saleor_loyalty.rewards.models import Redemption
 from saleor_loyalty.rewards.rules import RewardContent, RewardKind
 from tests.factories import NOW, line, make_order, make_program
-from tests.rewards.desk import available, cancel, member_with, redeem, states, steps
+from tests.rewards.desk import available, cancel, close_nothing, member_with, redeem, states, steps
 from tests.rewards.shelf import make_reward
 
 DAY = timedelta(days=1)
@@ -64,13 +65,46 @@ def test_of_two_orders_with_one_code_the_first_placed_is_recorded(program, ada):
     assert Redemption.objects.get().order_id == "b"
 
 
-def test_an_order_that_is_no_sale_yet_uses_nothing(program, ada):
+def test_a_draft_uses_nothing_and_its_code_is_looked_after(program, ada):
     redemption = redeem(ada, make_reward(program))
+    draft = {"state": OrderState.OPEN, "is_draft": True}
 
-    assert settled(order(voucher_code=redemption.code, state=OrderState.OPEN)) == ["open"]
+    assert settled(order(voucher_code=redemption.code, **draft)) == ["open"]
 
     redemption.refresh_from_db()
     assert (redemption.is_issued, redemption.order_id) == (False, "")
+
+
+def test_an_order_that_waits_for_its_payment_has_its_code_until_it_is_given_up(program, ada):
+    redemption = redeem(ada, make_reward(program))
+    waiting = {"voucher_code": redemption.code, "state": OrderState.OPEN}
+
+    assert settled(order(**waiting)) == ["used"]
+    assert settled(order(is_expired=True, **waiting)) == ["open"]
+
+    redemption.refresh_from_db()
+    assert (redemption.order_id, redemption.is_issued) == ("", False)
+
+
+def test_an_order_that_is_not_paid_yet_uses_up_access(program, ada):
+    access(program, ada)
+    by_ada = {"user_id": ada.user_id, "lines": shelf("3"), "state": OrderState.OPEN}
+
+    assert settled(order(is_draft=True, **by_ada)) == ["open"]
+    assert settled(order(**by_ada)) == ["used"]
+    assert settled(order(is_expired=True, **by_ada)) == ["open"]
+
+
+def test_a_card_that_paid_before_it_was_over_is_used_and_gets_its_order_later(program, ada):
+    reward = make_reward(program, RewardKind.GIFT_CARD, valid_days=1)
+    redemption = redeem(ada, reward)
+
+    assert expire_redemptions(close=close_nothing, now=redemption.valid_until) == 0
+    assert states() == ["used"]
+    cards = ((redemption.issued_id, Decimal(1)),)
+
+    assert settled(order(gift_cards_used=cards)) == ["used"]
+    assert Redemption.objects.get().order_id == "order-1"
 
 
 def test_a_cancelled_order_gives_its_code_back_to_be_made_good_again(program, ada):

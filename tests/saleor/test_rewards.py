@@ -13,6 +13,7 @@ from saleor.checkout.models import Checkout
 from saleor.discount.models import Voucher, VoucherChannelListing, VoucherCode
 from saleor.giftcard.models import GiftCard, GiftCardEvent
 from saleor.order.models import Order
+from saleor.payment.models import TransactionItem
 from saleor.plugins.manager import get_plugins_manager
 from saleor.warehouse.models import Stock
 
@@ -46,6 +47,8 @@ from tests.rewards import shelf
 from tests.saleor.buying import add_code, complete, fill, prices, refused
 from tests.saleor.conftest import charge
 from tests.threads import in_threads
+
+CAN_PAY_BY_GIFT_CARD = any(one.name == "gift_card" for one in TransactionItem._meta.get_fields())
 
 pytestmark = pytest.mark.usefixtures("shop_open")
 
@@ -663,3 +666,21 @@ def test_members_at_once_share_one_voucher_and_get_a_code_each(program, channel_
 
     assert len({one.code for one in results}) == 8
     assert Voucher.objects.get().codes.count() == 8
+
+
+@pytest.mark.skipif(not CAN_PAY_BY_GIFT_CARD, reason="this Saleor has no such payments")
+def test_a_card_that_pays_by_a_transaction_is_looked_at_too(
+    program, ada, api_client, product, channel_USD
+):
+    reward = make_reward(program, RewardKind.GIFT_CARD, **content(amounts={"USD": Decimal(50)}))
+    redeem(ada, reward, channel=channel_USD)
+    checkout_id = fill(api_client, product)
+    checkout = Checkout.objects.get()
+    item = TransactionItem.objects.create(
+        checkout=checkout, currency="USD", gift_card=GiftCard.objects.get()
+    )
+
+    assert refused(api_client, checkout_id) == [NOT_YOURS]
+
+    item.delete()
+    complete(api_client, checkout_id)
