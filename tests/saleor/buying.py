@@ -1,47 +1,12 @@
-"""A shopper's steps in a real checkout."""
+"""A shopper's steps with codes in a real checkout."""
 
 import graphene
-from saleor.graphql.tests.utils import get_graphql_content
 from saleor.order.models import Order
 
-from dev.journey import ADDRESS
 from tests.saleor.conftest import ask
+from tests.saleor.shopping import fill
 
-
-def fill(client, product, *, quantity=1):
-    """Fill a checkout with pieces of a product of ten dollars, shipped for ten."""
-    variant = product.variants.first()
-    content = get_graphql_content(
-        client.post_graphql(
-            """mutation($input: CheckoutCreateInput!) { checkoutCreate(input: $input) {
-                 checkout { id } errors { field message } } }""",
-            {
-                "input": {
-                    "channel": "main",
-                    "email": "ada@example.com",
-                    "shippingAddress": ADDRESS,
-                    "billingAddress": ADDRESS,
-                    "lines": [
-                        {
-                            "variantId": graphene.Node.to_global_id("ProductVariant", variant.pk),
-                            "quantity": quantity,
-                        }
-                    ],
-                }
-            },
-        )
-    )
-    checkout_id = content["data"]["checkoutCreate"]["checkout"]["id"]
-    document = "query($id: ID!) { checkout(id: $id) { shippingMethods { id } } }"
-    methods = ask(client, document, {"id": checkout_id})["data"]["checkout"]["shippingMethods"]
-    ask(
-        client,
-        """mutation($id: ID!, $method: ID!) {
-             checkoutDeliveryMethodUpdate(id: $id, deliveryMethodId: $method) {
-               errors { field message } } }""",
-        {"id": checkout_id, "method": methods[0]["id"]},
-    )
-    return checkout_id
+__all__ = ["add_code", "complete", "fill", "prices", "refused"]
 
 
 def add_code(client, checkout_id, code) -> list[str]:
