@@ -64,10 +64,11 @@ def test_of_two_orders_with_one_code_the_first_placed_is_recorded(program, ada):
     assert Redemption.objects.get().order_id == "b"
 
 
-def test_an_order_that_is_no_sale_yet_uses_nothing(program, ada):
+def test_a_draft_uses_nothing(program, ada):
     redemption = redeem(ada, make_reward(program))
+    draft = order(voucher_code=redemption.code, state=OrderState.OPEN, is_draft=True)
 
-    assert settled(order(voucher_code=redemption.code, state=OrderState.OPEN)) == ["open"]
+    assert settled(draft) == ["open"]
 
     redemption.refresh_from_db()
     assert (redemption.is_issued, redemption.order_id) == (False, "")
