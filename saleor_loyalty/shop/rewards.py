@@ -15,12 +15,14 @@ from uuid import UUID
 
 from saleor.account.models import User
 from saleor.channel.models import Channel
+from django.db import transaction
+from django.db.models import Q
 from saleor.checkout.models import Checkout
 from saleor.discount import DiscountValueType, VoucherType
 from saleor.discount.models import Voucher, VoucherChannelListing, VoucherCode
 from saleor.giftcard import events
 from saleor.giftcard.models import GiftCard
-from saleor.order import OrderStatus
+from saleor.order import OrderOrigin, OrderStatus
 from saleor.order.models import Order, OrderLine
 
 from saleor_loyalty.codes import new_code
@@ -322,7 +324,7 @@ def _has_ordered(redemption: Redemption) -> bool:
     )
     orders = Order.objects.filter(
         user__in=owners.exclude(user=None).values("user"), created_at__gte=redemption.created_at
-    ).exclude(status__in=(*GONE, OrderStatus.DRAFT))
+    ).exclude(Q(status__in=(*GONE, OrderStatus.DRAFT)) | Q(origin=OrderOrigin.REISSUE))
     if content.exclusive_until is not None:
         orders = orders.filter(created_at__lt=content.exclusive_until)
     lines = OrderLine.objects.filter(
