@@ -6,17 +6,19 @@ shut then, so that members with other dates share the voucher.
 
 import hashlib
 import json
+import logging
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from uuid import UUID
 
-from saleor.account.models import User
-from saleor.channel.models import Channel
 from django.db import transaction
 from django.db.models import Q
+from saleor.account.models import User
+from saleor.channel.models import Channel
 from saleor.checkout.models import Checkout
 from saleor.discount import DiscountValueType, VoucherType
 from saleor.discount.models import Voucher, VoucherChannelListing, VoucherCode
@@ -24,6 +26,7 @@ from saleor.giftcard import events
 from saleor.giftcard.models import GiftCard
 from saleor.order import OrderOrigin, OrderStatus
 from saleor.order.models import Order, OrderLine
+from saleor.payment.models import TransactionItem
 
 from saleor_loyalty.codes import new_code
 from saleor_loyalty.members.models import Member
@@ -34,13 +37,17 @@ from saleor_loyalty.rewards.rules import BY_VOUCHER, RedemptionState, RewardCont
 from saleor_loyalty.shop.codes import new_voucher_code
 from saleor_loyalty.shop.vouchers import channels_of
 
+logger = logging.getLogger(__name__)
+
 MAX_NAME_LENGTH = 255
 PREFIX = "R"
 TICK = timedelta(microseconds=1)
 VOUCHERS = frozenset(kind.value for kind in BY_VOUCHER)
 # Orders that have a code no more; a draft may have it, but has not used it.
 GONE = (OrderStatus.CANCELED, OrderStatus.EXPIRED)
-HAS_ASSIGNEE = hasattr(GiftCard, "assigned_to")  # Saleor 3.23 and later
+# Saleor 3.23 and later: cards are bound to customers, and also pay by transactions.
+HAS_ASSIGNEE = hasattr(GiftCard, "assigned_to")
+HAS_GATEWAY = hasattr(TransactionItem, "gift_card")
 
 
 def issue(redemptions: Sequence[Redemption]) -> dict[int, Issued]:
@@ -302,13 +309,16 @@ def _close_cards(redemptions: Sequence[Redemption]) -> set[int]:
     unused = [
         card
         for card in cards.values()
-        if card.last_used_on is None and card.current_balance_amount == card.initial_balance_amount
+        if card.last_used_on is None
+        and card.current_balance_amount == card.initial_balance_amount
+        and card.pk not in promised
     ]
-    GiftCard.objects.filter(pk__in=[card.pk for card in unused]).update(
-        is_active=False, current_balance_amount=Decimal(0)
-    )
+    shut = [card.pk for card in unused]
+    GiftCard.objects.filter(pk__in=shut).update(is_active=False, current_balance_amount=Decimal(0))
     if unused:
-        events.gift_cards_deactivated_event([card.pk for card in unused], None, None)
+        events.gift_cards_deactivated_event(shut, None, None)
+        # Saleor locks a checkout before anything of ours, so it waits until our locks are gone.
+        transaction.on_commit(partial(_take_off_checkouts, shut))
     return {
         one.pk
         for one in redemptions
@@ -335,7 +345,41 @@ def _has_ordered(redemption: Redemption) -> bool:
     ).exclude(order_id="")
     settled = set(by_others.values_list("order_id", flat=True))
     return any(str(pk) not in settled for pk in lines.order_by().values_list("order_id", flat=True))
+    promised = _promised(pks)
 
 
 def _uuids(redemptions: Iterable[Redemption]) -> list[UUID]:
     return [UUID(one.issued_id) for one in redemptions if one.issued_id]
+def _promised(card_ids: Sequence[int]) -> set[int]:
+    """Return the gift cards that pay for an order when staff confirm it."""
+    if not HAS_GATEWAY:
+        return set()
+    authorized = TransactionItem.objects.filter(
+        gift_card__in=card_ids, order__isnull=False, authorized_value__gt=0
+    ).exclude(order__status__in=GONE)
+    return set(authorized.order_by().values_list("gift_card_id", flat=True))
+
+
+def _take_off_checkouts(card_ids: Sequence[int]) -> None:
+    """Take what shut gift cards authorized off the checkouts that they were to pay for.
+
+    Whatever fails here leaves a checkout that is refused when it is to become an order.
+    """
+    if not HAS_GATEWAY:
+        return
+    from saleor.giftcard.gateway import detach_gift_card_from_previous_checkout_transactions
+
+    authorized = TransactionItem.objects.filter(
+        gift_card__in=card_ids, checkout__isnull=False, order=None, authorized_value__gt=0
+    )
+    for card_id in sorted(set(authorized.order_by().values_list("gift_card_id", flat=True))):
+        try:
+            with transaction.atomic():
+                on_it = authorized.filter(gift_card=card_id).values("checkout")
+                list(Checkout.objects.select_for_update().filter(pk__in=on_it).order_by("pk"))
+                card = GiftCard.objects.select_for_update(of=("self",)).get(pk=card_id)
+                detach_gift_card_from_previous_checkout_transactions(card)
+        except Exception:
+            logger.exception("What gift card %s authorized could not be taken back", card_id)
+
+
