@@ -21,11 +21,17 @@ from saleor_loyalty.rewards.rules import RedemptionState, RewardKind
 logger = logging.getLogger(__name__)
 
 BATCH = 200
+# What needs a code, or who it is bound to put right: of a gift card also when a part was used.
+ISSUABLE = Q(state=RedemptionState.OPEN.value) | Q(
+    state=RedemptionState.USED.value, kind=RewardKind.GIFT_CARD.value
+)
 Work = Callable[[Sequence[int]], int]
 
 
 def issue_redemptions(*, issue: Issue, now: datetime, limit: int = BATCH) -> int:
     """Give codes to what has none yet, or whose code an order gave back; return how many.
+
+    Gift cards of merged members are bound to the accounts of those who have them now.
 
     In rounds of `limit`: what the shop leaves out waits for another time and holds up nothing,
     and so does one that it fails for. Programmes that are off or serve no channel are not looked at.
@@ -33,8 +39,8 @@ def issue_redemptions(*, issue: Issue, now: datetime, limit: int = BATCH) -> int
     able = Program.objects.filter(is_active=True, channels__valid_until=None)
     waiting = Redemption.objects.filter(
         Q(valid_until=None) | Q(valid_until__gt=now),
+        ISSUABLE,
         is_issued=False,
-        state=RedemptionState.OPEN.value,
         program__in=able.values("pk"),
     )
 
@@ -42,7 +48,7 @@ def issue_redemptions(*, issue: Issue, now: datetime, limit: int = BATCH) -> int
         rows = [
             one
             for one in locked_redemptions(pks, skip_locked=True)
-            if not one.is_issued and one.state == RedemptionState.OPEN.value
+            if not one.is_issued and _is_issuable(one)
         ]
         return note_issued(rows, issue(rows)) if rows else 0
 
@@ -86,6 +92,11 @@ def close_cancelled(*, close: Close, now: datetime) -> int:
         )
 
     return _in_rounds(open_still, work)
+
+
+def _is_issuable(one: Redemption) -> bool:
+    is_used_card = (one.state, one.kind) == (RedemptionState.USED, RewardKind.GIFT_CARD)
+    return one.state == RedemptionState.OPEN.value or is_used_card
 
 
 def _shut(rows: Sequence[Redemption], close: Close) -> list[Redemption]:

@@ -43,6 +43,7 @@ MAX_NAME_LENGTH = 255
 PREFIX = "R"
 TICK = timedelta(microseconds=1)
 VOUCHERS = frozenset(kind.value for kind in BY_VOUCHER)
+CARD = RewardKind.GIFT_CARD.value
 # Orders that have a code no more; a draft may have it, but has not used it.
 GONE = (OrderStatus.CANCELED, OrderStatus.EXPIRED)
 # Saleor 3.23 and later: cards are bound to customers, and also pay by transactions.
@@ -58,9 +59,10 @@ def issue(redemptions: Sequence[Redemption]) -> dict[int, Issued]:
     redemptions locked; a bounded number of queries, and two for each new voucher.
     """
     found = _reopened([one for one in redemptions if one.code and one.kind in VOUCHERS])
+    found |= _bound_anew([one for one in redemptions if one.code and one.kind == CARD])
     new = [one for one in redemptions if one.pk not in found]
     found |= _vouchers([one for one in new if one.kind in VOUCHERS])
-    found |= _gift_cards([one for one in new if one.kind == RewardKind.GIFT_CARD.value])
+    found |= _gift_cards([one for one in new if one.kind == CARD and not one.code])
     found |= {
         one.pk: Issued(code=one.code or new_voucher_code(PREFIX))
         for one in new
@@ -75,7 +77,7 @@ def close(redemptions: Sequence[Redemption]) -> frozenset[int]:
     Call it in a transaction, with the redemptions locked.
     """
     unused = _close_vouchers([one for one in redemptions if one.kind in VOUCHERS])
-    unused |= _close_cards([one for one in redemptions if one.kind == RewardKind.GIFT_CARD.value])
+    unused |= _close_cards([one for one in redemptions if one.kind == CARD])
     return frozenset(unused) | {
         one.pk
         for one in redemptions
@@ -245,6 +247,24 @@ def _gift_card(redemption: Redemption, user: User, *, amount: Decimal, currency:
         expiry_date=last_day,
         **assignee,
     )
+
+
+def _bound_anew(redemptions: Sequence[Redemption]) -> dict[int, Issued]:
+    """Bind gift cards to the members who have them now; who has no account has to wait."""
+    if not redemptions:
+        return {}
+    users = User.objects.in_bulk({one.member.user_id for one in redemptions if one.member.user_id})
+    found = {}
+    for one in sorted(redemptions, key=lambda one: int(one.issued_id)):
+        user = users.get(one.member.user_id or 0)
+        if user is None:
+            continue
+        if HAS_ASSIGNEE:
+            GiftCard.objects.filter(pk=int(one.issued_id)).update(
+                assigned_to=user, assigned_to_email=user.email
+            )
+        found[one.pk] = Issued(code=one.code, issued_id=one.issued_id)
+    return found
 
 
 def _reopened(redemptions: Sequence[Redemption]) -> dict[int, Issued]:
