@@ -94,6 +94,11 @@ class Terms:
     values: tuple[tuple[int, Decimal, Decimal | None], ...]  # channel, worth, least to spend
     variant_id: str = ""
 
+    def best_channel(self, wanted: int) -> int:
+        """Return a channel that takes the voucher: the wanted one if it does."""
+        takes = [pk for pk, _, _ in self.values]
+        return wanted if wanted in takes else takes[0]
+
     @property
     def digest(self) -> str:
         """Return what the voucher is found by."""
@@ -114,7 +119,10 @@ def _terms(redemption: Redemption, channels: Sequence[Channel]) -> Terms | None:
             worth = content.percentage
         if worth is not None:
             values.append((channel.pk, worth, content.minimum_amounts.get(channel.currency_code)))
-    if redemption.channel_id not in {pk for pk, _, _ in values}:
+    # What was given in no currency, for no order, is good where it can be.
+    if redemption.currency and redemption.channel_id not in {pk for pk, _, _ in values}:
+        return None
+    if not values:
         return None
     variant_id = content.variant_id if kind is RewardKind.FREE_PRODUCT else ""
     return Terms(
@@ -139,10 +147,15 @@ def _vouchers(redemptions: Sequence[Redemption]) -> dict[int, Issued]:
             for _ in group
         ]
     )
-    rows = [one for group in groups.values() for one in group]
+    rows = [(terms, one) for terms, group in groups.items() for one in group]
+    currencies = {one.pk: one.currency_code for some in served.values() for one in some}
     return {
-        one.pk: Issued(code=code.code, issued_id=str(code.pk))
-        for one, code in zip(rows, codes, strict=True)
+        one.pk: Issued(
+            code=code.code,
+            issued_id=str(code.pk),
+            currency=currencies[terms.best_channel(one.channel_id)],
+        )
+        for (terms, one), code in zip(rows, codes, strict=True)
     }
 
 
@@ -214,15 +227,18 @@ def _gift_cards(redemptions: Sequence[Redemption]) -> dict[int, Issued]:
     """Make gift cards, each for its member alone where Saleor can bind them."""
     if not redemptions:
         return {}
+    served = channels_of({one.program_id for one in redemptions if not one.currency})
     channels = Channel.objects.in_bulk({one.channel_id for one in redemptions})
     users = User.objects.in_bulk({one.member.user_id for one in redemptions if one.member.user_id})
     cards: dict[int, GiftCard] = {}
     for one in redemptions:
-        channel, user = channels.get(one.channel_id), users.get(one.member.user_id or 0)
-        currency = one.currency or (channel.currency_code if channel else "")
-        amount = RewardContent.from_json(one.content).amounts.get(currency)
-        if amount is not None and user is not None:
-            cards[one.pk] = _gift_card(one, user, amount=amount, currency=currency)
+        user = users.get(one.member.user_id or 0)
+        amounts = RewardContent.from_json(one.content).amounts
+        own = [channels[one.channel_id]] if one.channel_id in channels else []
+        places = [place.currency_code for place in own + served.get(one.program_id, [])]
+        currency = one.currency or next((name for name in places if name in amounts), "")
+        if currency in amounts and user is not None:
+            cards[one.pk] = _gift_card(one, user, amount=amounts[currency], currency=currency)
     made = GiftCard.objects.bulk_create(cards.values())
     for card in made:
         balance = {"currency": card.currency, "amount": card.initial_balance_amount}
@@ -231,22 +247,6 @@ def _gift_cards(redemptions: Sequence[Redemption]) -> dict[int, Issued]:
         pk: Issued(code=card.code, issued_id=str(card.pk), currency=card.currency)
         for pk, card in cards.items()
     }
-
-
-def _gift_card(redemption: Redemption, user: User, *, amount: Decimal, currency: str) -> GiftCard:
-    last_day = None
-    if redemption.valid_until is not None:
-        zone = redemption.reward.program.time_zone
-        last_day = local_date(redemption.valid_until - TICK, time_zone=zone)
-    assignee = {"assigned_to": user, "assigned_to_email": user.email} if HAS_ASSIGNEE else {}
-    return GiftCard(
-        code=new_code(),
-        currency=currency,
-        initial_balance_amount=amount,
-        current_balance_amount=amount,
-        expiry_date=last_day,
-        **assignee,
-    )
 
 
 def _bound_anew(redemptions: Sequence[Redemption]) -> dict[int, Issued]:
@@ -265,6 +265,22 @@ def _bound_anew(redemptions: Sequence[Redemption]) -> dict[int, Issued]:
             )
         found[one.pk] = Issued(code=one.code, issued_id=one.issued_id)
     return found
+
+
+def _gift_card(redemption: Redemption, user: User, *, amount: Decimal, currency: str) -> GiftCard:
+    last_day = None
+    if redemption.valid_until is not None:
+        zone = redemption.reward.program.time_zone
+        last_day = local_date(redemption.valid_until - TICK, time_zone=zone)
+    assignee = {"assigned_to": user, "assigned_to_email": user.email} if HAS_ASSIGNEE else {}
+    return GiftCard(
+        code=new_code(),
+        currency=currency,
+        initial_balance_amount=amount,
+        current_balance_amount=amount,
+        expiry_date=last_day,
+        **assignee,
+    )
 
 
 def _reopened(redemptions: Sequence[Redemption]) -> dict[int, Issued]:
@@ -326,6 +342,7 @@ def _close_cards(redemptions: Sequence[Redemption]) -> set[int]:
     pks = [int(one.issued_id) for one in redemptions if one.issued_id]
     rows = GiftCard.objects.select_for_update(of=("self",)).filter(pk__in=pks).order_by("pk")
     cards = {str(card.pk): card for card in rows}
+    promised = _promised(pks)
     unused = [
         card
         for card in cards.values()
@@ -346,30 +363,6 @@ def _close_cards(redemptions: Sequence[Redemption]) -> set[int]:
     }
 
 
-def _has_ordered(redemption: Redemption) -> bool:
-    """Tell whether the member ordered by an access since, in an order that is not settled yet."""
-    content = RewardContent.from_json(redemption.content)
-    owners = Member.objects.filter(pk=redemption.member_id) | Member.objects.filter(
-        merged_into=redemption.member_id
-    )
-    orders = Order.objects.filter(
-        user__in=owners.exclude(user=None).values("user"), created_at__gte=redemption.created_at
-    ).exclude(Q(status__in=(*GONE, OrderStatus.DRAFT)) | Q(origin=OrderOrigin.REISSUE))
-    if content.exclusive_until is not None:
-        orders = orders.filter(created_at__lt=content.exclusive_until)
-    lines = OrderLine.objects.filter(
-        order__in=orders.values("pk"), variant__product__in=[int(pk) for pk in content.product_ids]
-    )
-    by_others = Redemption.objects.filter(
-        member=redemption.member_id, state=RedemptionState.USED.value
-    ).exclude(order_id="")
-    settled = set(by_others.values_list("order_id", flat=True))
-    return any(str(pk) not in settled for pk in lines.order_by().values_list("order_id", flat=True))
-    promised = _promised(pks)
-
-
-def _uuids(redemptions: Iterable[Redemption]) -> list[UUID]:
-    return [UUID(one.issued_id) for one in redemptions if one.issued_id]
 def _promised(card_ids: Sequence[int]) -> set[int]:
     """Return the gift cards that pay for an order when staff confirm it."""
     if not HAS_GATEWAY:
@@ -403,3 +396,26 @@ def _take_off_checkouts(card_ids: Sequence[int]) -> None:
             logger.exception("What gift card %s authorized could not be taken back", card_id)
 
 
+def _has_ordered(redemption: Redemption) -> bool:
+    """Tell whether the member ordered by an access since, in an order that is not settled yet."""
+    content = RewardContent.from_json(redemption.content)
+    owners = Member.objects.filter(pk=redemption.member_id) | Member.objects.filter(
+        merged_into=redemption.member_id
+    )
+    orders = Order.objects.filter(
+        user__in=owners.exclude(user=None).values("user"), created_at__gte=redemption.created_at
+    ).exclude(Q(status__in=(*GONE, OrderStatus.DRAFT)) | Q(origin=OrderOrigin.REISSUE))
+    if content.exclusive_until is not None:
+        orders = orders.filter(created_at__lt=content.exclusive_until)
+    lines = OrderLine.objects.filter(
+        order__in=orders.values("pk"), variant__product__in=[int(pk) for pk in content.product_ids]
+    )
+    by_others = Redemption.objects.filter(
+        member=redemption.member_id, state=RedemptionState.USED.value
+    ).exclude(order_id="")
+    settled = set(by_others.values_list("order_id", flat=True))
+    return any(str(pk) not in settled for pk in lines.order_by().values_list("order_id", flat=True))
+
+
+def _uuids(redemptions: Iterable[Redemption]) -> list[UUID]:
+    return [UUID(one.issued_id) for one in redemptions if one.issued_id]
