@@ -10,8 +10,10 @@ from django.db.models import Q, QuerySet
 from saleor_loyalty.programs.models import Program
 from saleor_loyalty.rewards.models import Redemption
 from saleor_loyalty.rewards.redemptions import (
+    PAYS,
     Close,
     Issue,
+    is_asked_for,
     locked_redemptions,
     move_on,
     note_issued,
@@ -21,10 +23,6 @@ from saleor_loyalty.rewards.rules import RedemptionState, RewardKind
 logger = logging.getLogger(__name__)
 
 BATCH = 200
-# What needs a code, or who it is bound to put right: of a gift card also when a part was used.
-ISSUABLE = Q(state=RedemptionState.OPEN.value) | Q(
-    state=RedemptionState.USED.value, kind=RewardKind.GIFT_CARD.value
-)
 Work = Callable[[Sequence[int]], int]
 
 
@@ -39,7 +37,7 @@ def issue_redemptions(*, issue: Issue, now: datetime, limit: int = BATCH) -> int
     able = Program.objects.filter(is_active=True, channels__valid_until=None)
     waiting = Redemption.objects.filter(
         Q(valid_until=None) | Q(valid_until__gt=now),
-        ISSUABLE,
+        PAYS,
         is_issued=False,
         program__in=able.values("pk"),
     )
@@ -66,7 +64,7 @@ def expire_redemptions(*, close: Close, now: datetime) -> int:
         rows = [
             one
             for one in locked_redemptions(pks, skip_locked=True)
-            if one.state == RedemptionState.OPEN.value
+            if one.state == RedemptionState.OPEN.value and not is_asked_for(one, now=now)
         ]
         shut = _shut(rows, close)
         # A gift card may have paid by a way that names no order.

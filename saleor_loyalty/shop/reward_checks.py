@@ -15,6 +15,7 @@ from saleor.payment.models import TransactionItem
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.programs.models import Program, ProgramChannel
 from saleor_loyalty.rewards.models import Redemption, Reward
+from saleor_loyalty.rewards.redemptions import ask_for
 from saleor_loyalty.rewards.rules import RedemptionState, RewardContent, RewardKind
 from saleor_loyalty.shop.availability import available_variants
 from saleor_loyalty.shop.refusals import Refusal
@@ -28,6 +29,7 @@ NOT_GOOD = "A code on this checkout is not good any more. Remove it to place the
 NOT_IN_IT = (
     "The free product of a code on this checkout is not in it. Put it in, or remove the code."
 )
+BUSY = "A code on this checkout is being changed just now. Try again."
 NO_ACCESS = "Something in this checkout is only for members who have access to it."
 
 # Since Saleor 3.23 gift cards also pay by transactions, and are not on the checkout then.
@@ -46,7 +48,7 @@ LOOK = f"""
 WITH mine AS (
   SELECT COALESCE(merged_into_id, id) AS id FROM {Member._meta.db_table} WHERE user_id = %(user)s
 )
-SELECT 'code', state, valid_until, member_id IN (SELECT id FROM mine), content, kind, code
+SELECT 'code', state, valid_until, member_id IN (SELECT id FROM mine), content, kind, code, id
 FROM {Redemption._meta.db_table}
 WHERE code <> '' AND code = ANY(ARRAY(
   SELECT card.code FROM {GiftCard._meta.db_table} AS card
@@ -54,14 +56,14 @@ WHERE code <> '' AND code = ANY(ARRAY(
   WHERE link.checkout_id = %(checkout)s{AUTHORIZED_CARDS}
 ) || %(codes)s::varchar[])
 UNION ALL
-SELECT 'exclusive', '', NULL, NULL, reward.content, '', ''
+SELECT 'exclusive', '', NULL, NULL, reward.content, '', '', NULL
 FROM {Reward._meta.db_table} AS reward
 JOIN {Program._meta.db_table} AS program ON program.id = reward.program_id AND program.is_active
 JOIN {ProgramChannel._meta.db_table} AS served
   ON served.program_id = program.id AND served.channel_id = %(channel)s AND served.valid_until IS NULL
 WHERE reward.kind = '{RewardKind.PRODUCT_ACCESS.value}' AND reward.is_active AND reward.deleted_at IS NULL
 UNION ALL
-SELECT 'access', '', valid_until, NULL, content, '', ''
+SELECT 'access', '', valid_until, NULL, content, '', '', id
 FROM {Redemption._meta.db_table}
 WHERE member_id IN (SELECT id FROM mine) AND kind = '{RewardKind.PRODUCT_ACCESS.value}'
   AND state = '{RedemptionState.OPEN.value}' AND (valid_until IS NULL OR valid_until > %(now)s)
@@ -79,6 +81,7 @@ class _Row:
     text: Any
     kind: str
     code: str
+    pk: int | None
 
     @property
     def content(self) -> RewardContent:
@@ -98,7 +101,8 @@ def reward_refusal(checkout_info: Any, lines: Sequence[Any], now: datetime) -> R
     """Return why rewards keep a checkout from becoming an order, or None.
 
     A code or gift card of a reward is good for its member alone, while it is open; products that
-    are a reward to have access to are for who has it. One query.
+    are a reward to have access to are for who has it. What is used by the order that comes now cannot
+    be cancelled for a moment. One query, and a statement where there is something of ours.
     """
     checkout = checkout_info.checkout
     rows = _rows(checkout, now=now)
@@ -112,8 +116,15 @@ def reward_refusal(checkout_info: Any, lines: Sequence[Any], now: datetime) -> R
     free = {row.content.variant_id for row in codes if row.kind == RewardKind.FREE_PRODUCT.value}
     if free - variant_ids:  # deleted in the shop, its voucher would be good for anything
         return Refusal(NOT_IN_IT)
-    if _is_exclusive(rows, {str(line.product.pk) for line in lines if line.product}, now=now):
+    exclusive = _exclusive(rows, now=now) & {str(line.product.pk) for line in lines if line.product}
+    access = [
+        row for row in rows if row.what == "access" and exclusive & {*row.content.product_ids}
+    ]
+    if exclusive - {pk for row in access for pk in row.content.product_ids}:
         return Refusal(NO_ACCESS)
+    asked = {row.pk for row in codes + access if row.pk is not None}
+    if asked and not ask_for(asked, now=now):
+        return Refusal(BUSY)
     return None
 
 
@@ -132,19 +143,15 @@ def _rows(checkout: Checkout, *, now: datetime) -> list[_Row]:
         return [_Row(*row) for row in cursor.fetchall()]
 
 
-def _is_exclusive(rows: Sequence[_Row], product_ids: set[str], *, now: datetime) -> bool:
-    """Tell whether some of the products are for others than the customer."""
-    exclusive: set[str] = set()
-    accessible: set[str] = set()
+def _exclusive(rows: Sequence[_Row], *, now: datetime) -> set[str]:
+    """Return the products that only who has access may order."""
+    found: set[str] = set()
     for row in rows:
-        if row.what == "code":
-            continue
-        content = row.content
-        if row.what == "access":
-            accessible |= set(content.product_ids)
-        elif content.exclusive_until is None or now < content.exclusive_until:
-            exclusive |= set(content.product_ids)
-    return bool(product_ids & exclusive - accessible)
+        if row.what == "exclusive":
+            content = row.content
+            if content.exclusive_until is None or now < content.exclusive_until:
+                found |= set(content.product_ids)
+    return found
 
 
 def in_stock(variant_id: str, channel_id: int) -> bool:

@@ -6,11 +6,13 @@ from importlib.util import find_spec
 
 import graphene
 import pytest
+from django.db import transaction
 from django.utils import timezone
 from saleor.checkout.models import Checkout
 from saleor.giftcard.models import GiftCard
 from saleor.order.models import Order
 from saleor.payment.models import Payment
+from saleor.plugins.manager import get_plugins_manager
 
 from saleor_loyalty.earning.operations import create_rule
 from saleor_loyalty.earning.rules import RuleDefinition
@@ -20,14 +22,15 @@ from saleor_loyalty.plugin.tasks import keep_rewards_task
 from saleor_loyalty.programs.operations import ProgramChanges, update_program
 from saleor_loyalty.programs.rules import RateInput
 from saleor_loyalty.rewards.models import Redemption
-from saleor_loyalty.rewards.redemptions import RedemptionClosed
+from saleor_loyalty.rewards.redemptions import ASKED_FOR, RedemptionClosed
 from saleor_loyalty.rewards.rules import RewardKind
-from saleor_loyalty.shop.reward_checks import NOT_GOOD, NOT_IN_IT
+from saleor_loyalty.shop.reward_checks import BUSY, NOT_GOOD, NOT_IN_IT
 from tests.saleor.buying import add_code, complete, fill, refused
 from tests.saleor.conftest import ask
 from tests.saleor.test_rewards import (
     available,
     cancel,
+    checkout_info_of,
     content,
     is_code_open,
     make_reward,
@@ -36,6 +39,7 @@ from tests.saleor.test_rewards import (
     settled,
     states,
 )
+from tests.threads import in_threads
 
 HAS_GATEWAY = find_spec("saleor.giftcard.gateway") is not None
 
@@ -133,7 +137,7 @@ def test_a_gift_card_that_pays_when_its_order_is_confirmed_cannot_be_cancelled_o
 
     with pytest.raises(RedemptionClosed):
         cancel(redemption)
-    Redemption.objects.update(valid_until=timezone.now())
+    Redemption.objects.update(valid_until=timezone.now(), asked_at=None)
     keep_rewards_task()
 
     card = GiftCard.objects.get()
@@ -296,3 +300,43 @@ def test_an_id_of_any_length_is_refused_in_words(program, ada, shop, pk):
 
     assert "errors" not in answer
     assert answer["data"]["loyaltyRewardRedeem"]["errors"][0]["field"] == "reward"
+
+
+@pytest.mark.parametrize("kind", [RewardKind.FREE_SHIPPING, RewardKind.PRODUCT_ACCESS])
+def test_what_a_checkout_uses_cannot_be_cancelled_while_it_becomes_an_order(
+    program, ada, shop, product, channel_USD, kind
+):
+    is_access = kind is RewardKind.PRODUCT_ACCESS
+    terms = content(product_ids=(str(product.pk),)) if is_access else {}
+    redemption = redeem(ada, make_reward(program, kind, **terms), channel=channel_USD)
+    checkout_id = fill(shop, product)
+    if not is_access:
+        add_code(shop, checkout_id, redemption.code)
+    info = checkout_info_of(Checkout.objects.get())
+    manager = get_plugins_manager(allow_replica=False)
+    manager.preprocess_order_creation(info, info.lines)
+
+    with pytest.raises(RedemptionClosed):
+        cancel(redemption)
+    Redemption.objects.update(valid_until=timezone.now())
+    keep_rewards_task()
+    assert (states(), available(ada)) == (["open"], 8000)
+
+    Redemption.objects.update(valid_until=None, asked_at=timezone.now() - ASKED_FOR)
+    assert cancel(redemption).state == "cancelled"
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_what_is_being_cancelled_is_not_ordered_with(program, ada, shop, product, channel_USD):
+    redemption = redeem(ada, make_reward(program, RewardKind.FREE_SHIPPING), channel=channel_USD)
+    checkout_id = fill(shop, product)
+    add_code(shop, checkout_id, redemption.code)
+
+    def attempt(_number):
+        return refused(shop, checkout_id)
+
+    with transaction.atomic():
+        cancel(redemption)
+        assert in_threads(1, attempt) == [[BUSY]]
+    assert Order.objects.count() == 0
