@@ -1,5 +1,6 @@
 """Rewards where the shop changes under them, and where they pay by other ways than a checkout's codes."""
 
+import time
 from datetime import timedelta
 from decimal import Decimal
 from importlib.util import find_spec
@@ -25,7 +26,7 @@ from saleor_loyalty.rewards.models import Redemption
 from saleor_loyalty.rewards.redemptions import ASKED_FOR, RedemptionClosed
 from saleor_loyalty.rewards.rules import RewardKind
 from saleor_loyalty.shop.reward_checks import BUSY, NOT_GOOD, NOT_IN_IT
-from tests.saleor.buying import add_code, complete, fill, refused
+from tests.saleor.buying import add_code, attempt_to_complete, complete, fill, refused
 from tests.saleor.conftest import ask
 from tests.saleor.test_rewards import (
     available,
@@ -340,3 +341,28 @@ def test_what_is_being_cancelled_is_not_ordered_with(program, ada, shop, product
         cancel(redemption)
         assert in_threads(1, attempt) == [[BUSY]]
     assert Order.objects.count() == 0
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("lag", [0, 0.02, 0.05, 0.08])
+def test_a_code_is_ordered_with_or_cancelled_at_once_never_both(
+    program, ada, shop, product, channel_USD, lag
+):
+    redemption = redeem(ada, make_reward(program, RewardKind.FREE_SHIPPING), channel=channel_USD)
+    checkout_id = fill(shop, product)
+    add_code(shop, checkout_id, redemption.code)
+
+    def work(number):
+        if number == 0:
+            return attempt_to_complete(shop, checkout_id)
+        time.sleep(lag)
+        return cancel(redemption)
+
+    in_threads(2, work)
+
+    has_ordered = Order.objects.exclude(voucher_code=None).exists()
+    redemption.refresh_from_db()
+    was_cancelled = redemption.state == "cancelled"
+    assert has_ordered != was_cancelled
+    assert available(ada) == (9000 if was_cancelled else 8000)
