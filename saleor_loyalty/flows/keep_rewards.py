@@ -10,8 +10,10 @@ from django.db.models import Q, QuerySet
 from saleor_loyalty.programs.models import Program
 from saleor_loyalty.rewards.models import Redemption
 from saleor_loyalty.rewards.redemptions import (
+    PAYS,
     Close,
     Issue,
+    is_asked_for,
     locked_redemptions,
     move_on,
     note_issued,
@@ -27,14 +29,16 @@ Work = Callable[[Sequence[int]], int]
 def issue_redemptions(*, issue: Issue, now: datetime, limit: int = BATCH) -> int:
     """Give codes to what has none yet, or whose code an order gave back; return how many.
 
+    Gift cards of merged members are bound to the accounts of those who have them now.
+
     In rounds of `limit`: what the shop leaves out waits for another time and holds up nothing,
     and so does one that it fails for. Programmes that are off or serve no channel are not looked at.
     """
     able = Program.objects.filter(is_active=True, channels__valid_until=None)
     waiting = Redemption.objects.filter(
         Q(valid_until=None) | Q(valid_until__gt=now),
+        PAYS,
         is_issued=False,
-        state=RedemptionState.OPEN.value,
         program__in=able.values("pk"),
     )
 
@@ -42,7 +46,7 @@ def issue_redemptions(*, issue: Issue, now: datetime, limit: int = BATCH) -> int
         rows = [
             one
             for one in locked_redemptions(pks, skip_locked=True)
-            if not one.is_issued and one.state == RedemptionState.OPEN.value
+            if not one.is_issued and _is_issuable(one)
         ]
         return note_issued(rows, issue(rows)) if rows else 0
 
@@ -60,7 +64,7 @@ def expire_redemptions(*, close: Close, now: datetime) -> int:
         rows = [
             one
             for one in locked_redemptions(pks, skip_locked=True)
-            if one.state == RedemptionState.OPEN.value
+            if one.state == RedemptionState.OPEN.value and not is_asked_for(one, now=now)
         ]
         shut = _shut(rows, close)
         # A gift card may have paid by a way that names no order.
@@ -86,6 +90,11 @@ def close_cancelled(*, close: Close, now: datetime) -> int:
         )
 
     return _in_rounds(open_still, work)
+
+
+def _is_issuable(one: Redemption) -> bool:
+    is_used_card = (one.state, one.kind) == (RedemptionState.USED, RewardKind.GIFT_CARD)
+    return one.state == RedemptionState.OPEN.value or is_used_card
 
 
 def _shut(rows: Sequence[Redemption], close: Close) -> list[Redemption]:

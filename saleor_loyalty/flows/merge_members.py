@@ -20,6 +20,7 @@ from saleor_loyalty.points.postings import Award, Posting
 from saleor_loyalty.points.rules import Bucket, LotTerms, Reason
 from saleor_loyalty.points.transfers import MoveDebt, MoveExpired, MoveOut
 from saleor_loyalty.rewards.models import Redemption
+from saleor_loyalty.rewards.rules import RedemptionState, RewardKind
 from saleor_loyalty.tiers.models import BenefitGrant, TierStanding
 from saleor_loyalty.tiers.queries import ladders_of
 from saleor_loyalty.tiers.rules import ChangeKind, Window
@@ -142,9 +143,16 @@ def _take_over_redemptions(member: Member, into: Member) -> None:
     """Let the other member have what a merged one redeemed and was given.
 
     The points for it stay with the hold they were spent from. Where both used a key, the merged
-    member's gets another: who asks with it means the other member's.
+    member's gets another: who asks with it means the other member's. Gift cards are bound to the
+    other account soon after.
     """
     rows = Redemption.objects.filter(member=member)
+    # In the order in which others lock them.
+    pks = list(rows.select_for_update().order_by("pk").values_list("pk", flat=True))
+    cards = rows.filter(pk__in=pks, kind=RewardKind.GIFT_CARD.value).exclude(code="")
+    cards.filter(state__in=[RedemptionState.OPEN.value, RedemptionState.USED.value]).update(
+        is_issued=False
+    )
     for one in rows.filter(key__in=Redemption.objects.filter(member=into).values("key")):
         one.key = f"merged:{one.pk}"
         one.save(update_fields=["key"])

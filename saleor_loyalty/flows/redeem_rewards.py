@@ -33,6 +33,7 @@ from saleor_loyalty.rewards.redemptions import (
     RedemptionClosed,
     RedemptionNotFound,
     add_redemptions,
+    is_asked_for,
     locked_redemptions,
     locked_rewards,
     move_on,
@@ -210,7 +211,8 @@ def cancel_redemption(
     Raises:
         RedemptionInvalid: a note of more than 1000 characters.
         RedemptionNotFound: there is none, or it is another member's.
-        RedemptionClosed: it was used, fulfilled, or is over.
+        RedemptionClosed: it was used, fulfilled, or is over, or a checkout with it is just becoming
+            an order.
 
     """
     _check_note(note)
@@ -222,6 +224,8 @@ def cancel_redemption(
         raise RedemptionClosed(field="id", state=state.value)
     if state is RedemptionState.OPEN and _is_over(redemption, now=now):
         raise RedemptionClosed(field="id", state=RedemptionState.EXPIRED.value)
+    if is_asked_for(redemption, now=now):
+        raise RedemptionClosed(field="id", state=RedemptionState.USED.value)
     if redemption.code and redemption.pk not in close([redemption]):
         raise RedemptionClosed(field="id", state=RedemptionState.USED.value)
     redemption.is_issued = True

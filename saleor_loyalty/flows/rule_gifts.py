@@ -81,7 +81,9 @@ def give_rule_gifts(*, gifts: Sequence[RuleGift], now: datetime) -> list[Redempt
             now=now,
         )
     )
-    members = Member.objects.in_bulk({one.member_id for one in wanted})
+    members = Member.objects.select_related("merged_into").in_bulk(
+        {one.member_id for one in wanted}
+    )
     channels = _first_channels({one.program_id for one in wanted if one.channel_id is None})
     new: list[Redemption] = []
     for one in wanted:
@@ -91,11 +93,12 @@ def give_rule_gifts(*, gifts: Sequence[RuleGift], now: datetime) -> list[Redempt
         if why or reward is None or channel_id is None:
             logger.warning("Rule %s gives nothing for %s: %s", one.rule_id, one.cause, why)
             continue
+        member = members[one.member_id]
         given[reward.pk] += 1
         take_stock(reward)
         gift = new_redemption(
             reward=reward,
-            member=members[one.member_id],
+            member=member.merged_into or member,  # it may have been merged while we waited
             key=one.key,
             channel_id=channel_id,
             currency=one.currency,

@@ -155,9 +155,11 @@ def _use(one: Redemption, order: OrderFacts, *, used: list[Redemption], now: dat
         return
     if one.state in USABLE or (one.state == RedemptionState.USED.value and not one.order_id):
         one.order_id, one.state = order.order_id, RedemptionState.USED.value
-        one.is_issued = True
+        one.is_issued, one.asked_at = True, None
         used.append(one)
         return
+    if (one.state, one.kind) == (RedemptionState.USED, RewardKind.GIFT_CARD):
+        return  # what was left on it
     logger.warning("Order %s used redemption %s, which is %s", order.number, one.pk, one.state)
     if one.state == RedemptionState.CANCELLED.value and not one.order_id:
         one.order_id = order.order_id

@@ -219,7 +219,8 @@ def _caller(info: Any, reward_id: int) -> int:
         RewardNotFound, NotAMember.
 
     """
-    reward = Reward.objects.filter(pk=reward_id, deleted_at=None).first()
+    # Also a deleted one: what was redeemed of it before a repeated request is found by its key.
+    reward = Reward.objects.filter(pk=reward_id).first()
     if reward is None:
         raise RewardNotFound(field="reward")
     user_id = info.context.user.pk

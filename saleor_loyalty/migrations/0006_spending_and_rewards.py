@@ -70,6 +70,7 @@ class Migration(migrations.Migration):
                 ("order_id", models.CharField(blank=True, default="", max_length=64)),
                 ("created_at", models.DateTimeField()),
                 ("changed_at", models.DateTimeField()),
+                ("asked_at", models.DateTimeField(null=True)),
                 (
                     "member",
                     models.ForeignKey(

@@ -69,6 +69,9 @@ class Draft:
             if not rule.definition.is_on_orders:
                 found.append(f"{rule.name}: waits for no order, and is not played")
                 continue
+            if rule.definition.gives_reward:
+                found.append(f"{rule.name}: gives a reward and no points, and is not played")
+                continue
             blind = sorted({one.kind for one in rule.definition.conditions} - told)
             if blind:
                 what = ", ".join(blind)
@@ -180,6 +183,8 @@ def found(draft: Draft, *, now: datetime) -> int:
         now=now,
     )
     for rule in draft.rules:
+        if rule.definition.gives_reward:  # there is no catalogue in a replay
+            continue
         create_rule(program_id=program.pk, name=rule.name, definition=rule.definition, now=now)
     return program.pk
 

@@ -112,7 +112,8 @@ class Redemption(models.Model):
     shop's voucher code or gift card, as text) are empty until `is_issued`. `channel_id` and `currency`
     are those it was redeemed in. `valid_until` is exclusive. `order_id` is the order that used it.
     `reason` says why it was given, `actor` who gave it ("user:<id>", "app:<id>", "rule:<id>").
-    `key` tells a repeated request from a new one.
+    `key` tells a repeated request from a new one. `asked_at`: when a checkout with it was last about to
+    become an order.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -137,6 +138,7 @@ class Redemption(models.Model):
     order_id = models.CharField(max_length=64, blank=True, default="")
     created_at = models.DateTimeField()
     changed_at = models.DateTimeField()
+    asked_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ("-id",)

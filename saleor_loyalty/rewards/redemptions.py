@@ -4,6 +4,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db.models import Q
+
 from saleor_loyalty.errors import LoyaltyError
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.programs.calendar import end_of_day, local_date
@@ -46,6 +48,30 @@ class Issued:
 Issue = Callable[[Sequence[Redemption]], Mapping[int, Issued]]
 # Shuts codes in the shop, for good; returns the ids of those that were not used meanwhile.
 Close = Callable[[Sequence[Redemption]], frozenset[int]]
+
+
+# What an order may be paid with: of a gift card also what is left on it.
+PAYS = Q(state=RedemptionState.OPEN.value) | Q(
+    state=RedemptionState.USED.value, kind=RewardKind.GIFT_CARD.value
+)
+# A checkout that was about to become an order has become one by then, or will not.
+ASKED_FOR = timedelta(minutes=2)
+
+
+def is_asked_for(redemption: Redemption, *, now: datetime) -> bool:
+    """Tell whether a checkout with it is just becoming an order."""
+    return redemption.asked_at is not None and redemption.asked_at > now - ASKED_FOR
+
+
+def ask_for(pks: Collection[int], *, now: datetime) -> bool:
+    """Note that a checkout with some redemptions becomes an order.
+
+    False: one of them changed since, or is changing just now. It waits for no lock: who calls holds locks of the shop's, which others wait for.
+    """
+    free = Redemption.objects.select_for_update(of=("self",), skip_locked=True).filter(
+        PAYS, pk__in=pks
+    )
+    return Redemption.objects.filter(pk__in=free.values("pk")).update(asked_at=now) == len(pks)
 
 
 def obstacle_of_gift(reward: Reward, *, now: datetime) -> Obstacle | None:
@@ -124,7 +150,8 @@ def move_on(
     for one in redemptions:
         one.state = state.value
         one.changed_at = now
-    Redemption.objects.bulk_update(redemptions, ["state", "changed_at", "order_id", "is_issued"])
+    changed = ["state", "changed_at", "order_id", "is_issued", "asked_at"]
+    Redemption.objects.bulk_update(redemptions, changed)
     _note_steps(redemptions, actor=actor, note=note, now=now)
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,24 +15,30 @@ from saleor.payment.models import TransactionItem
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.programs.models import Program, ProgramChannel
 from saleor_loyalty.rewards.models import Redemption, Reward
+from saleor_loyalty.rewards.redemptions import ask_for
 from saleor_loyalty.rewards.rules import RedemptionState, RewardContent, RewardKind
 from saleor_loyalty.shop.availability import available_variants
 from saleor_loyalty.shop.refusals import Refusal
+from saleor_loyalty.shop.rewards import HAS_GATEWAY
 
 NOT_YOURS = (
     "A code on this checkout belongs to another account. Sign in with the account that it was "
     "made for, or remove the code."
 )
 NOT_GOOD = "A code on this checkout is not good any more. Remove it to place the order."
+NOT_IN_IT = (
+    "The free product of a code on this checkout is not in it. Put it in, or remove the code."
+)
+BUSY = "A code on this checkout is being changed just now. Try again."
 NO_ACCESS = "Something in this checkout is only for members who have access to it."
 
-# Saleor 3.23 also takes gift cards as payments by transactions.
-BY_TRANSACTION = (
+# Since Saleor 3.23 gift cards also pay by transactions, and are not on the checkout then.
+AUTHORIZED_CARDS = (
     f"""
   UNION SELECT card.code FROM {GiftCard._meta.db_table} AS card
-  JOIN {TransactionItem._meta.db_table} AS item ON item.gift_card_id = card.id
-  WHERE item.checkout_id = %(checkout)s"""
-    if any(one.name == "gift_card" for one in TransactionItem._meta.get_fields())
+  JOIN {TransactionItem._meta.db_table} AS payment ON payment.gift_card_id = card.id
+  WHERE payment.checkout_id = %(checkout)s AND payment.authorized_value > 0"""
+    if HAS_GATEWAY
     else ""
 )
 
@@ -41,35 +48,87 @@ LOOK = f"""
 WITH mine AS (
   SELECT COALESCE(merged_into_id, id) AS id FROM {Member._meta.db_table} WHERE user_id = %(user)s
 )
-SELECT 'code', state, valid_until, member_id IN (SELECT id FROM mine), NULL
+SELECT 'code', state, valid_until, member_id IN (SELECT id FROM mine), content, kind, code, id
 FROM {Redemption._meta.db_table}
 WHERE code <> '' AND code = ANY(ARRAY(
   SELECT card.code FROM {GiftCard._meta.db_table} AS card
   JOIN {Checkout.gift_cards.through._meta.db_table} AS link ON link.giftcard_id = card.id
-  WHERE link.checkout_id = %(checkout)s{BY_TRANSACTION}
+  WHERE link.checkout_id = %(checkout)s{AUTHORIZED_CARDS}
 ) || %(codes)s::varchar[])
 UNION ALL
-SELECT 'exclusive', '', NULL, NULL, reward.content
+SELECT 'exclusive', '', NULL, NULL, reward.content, '', '', NULL
 FROM {Reward._meta.db_table} AS reward
 JOIN {Program._meta.db_table} AS program ON program.id = reward.program_id AND program.is_active
 JOIN {ProgramChannel._meta.db_table} AS served
   ON served.program_id = program.id AND served.channel_id = %(channel)s AND served.valid_until IS NULL
 WHERE reward.kind = '{RewardKind.PRODUCT_ACCESS.value}' AND reward.is_active AND reward.deleted_at IS NULL
 UNION ALL
-SELECT 'access', '', valid_until, NULL, content
+SELECT 'access', '', valid_until, NULL, content, '', '', id
 FROM {Redemption._meta.db_table}
 WHERE member_id IN (SELECT id FROM mine) AND kind = '{RewardKind.PRODUCT_ACCESS.value}'
   AND state = '{RedemptionState.OPEN.value}' AND (valid_until IS NULL OR valid_until > %(now)s)
 """
 
 
+@dataclass(frozen=True)
+class _Row:
+    """A row of what `LOOK` finds."""
+
+    what: str
+    state: str
+    valid_until: datetime | None
+    is_theirs: bool | None
+    text: Any
+    kind: str
+    code: str
+    pk: int | None
+
+    @property
+    def content(self) -> RewardContent:
+        return RewardContent.from_json(
+            self.text if isinstance(self.text, dict) else json.loads(self.text)
+        )
+
+    def is_good(self, *, now: datetime) -> bool:
+        """Tell whether a code may still be used: what is left on a gift card that paid before may."""
+        good = {RedemptionState.OPEN.value}
+        if self.kind == RewardKind.GIFT_CARD.value:
+            good.add(RedemptionState.USED.value)
+        return self.state in good and (self.valid_until is None or self.valid_until > now)
+
+
 def reward_refusal(checkout_info: Any, lines: Sequence[Any], now: datetime) -> Refusal | None:
     """Return why rewards keep a checkout from becoming an order, or None.
 
     A code or gift card of a reward is good for its member alone, while it is open; products that
-    are a reward to have access to are for who has it. One query.
+    are a reward to have access to are for who has it. What is used by the order that comes now cannot
+    be cancelled for a moment. One query, and a statement where there is something of ours.
     """
     checkout = checkout_info.checkout
+    rows = _rows(checkout, now=now)
+    codes = [row for row in rows if row.what == "code"]
+    bad = {row.code for row in codes if not row.is_good(now=now)}
+    if bad:
+        return Refusal(NOT_GOOD, is_code_good=checkout.voucher_code not in bad)
+    if not all(row.is_theirs for row in codes):
+        return Refusal(NOT_YOURS)
+    variant_ids = {str(line.variant.pk) for line in lines if line.variant}
+    free = {row.content.variant_id for row in codes if row.kind == RewardKind.FREE_PRODUCT.value}
+    if free - variant_ids:  # deleted in the shop, its voucher would be good for anything
+        return Refusal(NOT_IN_IT)
+    exclusive = _exclusive(rows, now=now) & {str(line.product.pk) for line in lines if line.product}
+    access = [
+        row for row in rows if row.what == "access" and exclusive & {*row.content.product_ids}
+    ]
+    if exclusive - {pk for row in access for pk in row.content.product_ids}:
+        return Refusal(NO_ACCESS)
+    asked = {row.pk for row in codes + access if row.pk is not None}
+    if asked and not ask_for(asked, now=now):
+        return Refusal(BUSY)
+    return None
+
+
+def _rows(checkout: Checkout, *, now: datetime) -> list[_Row]:
     with connection.cursor() as cursor:
         cursor.execute(
             LOOK,
@@ -81,33 +140,18 @@ def reward_refusal(checkout_info: Any, lines: Sequence[Any], now: datetime) -> R
                 "now": now,
             },
         )
-        rows = cursor.fetchall()
-    codes = [row for row in rows if row[0] == "code"]
-    if any(
-        state != RedemptionState.OPEN.value or (until is not None and until <= now)
-        for _, state, until, _, _ in codes
-    ):
-        return Refusal(NOT_GOOD, is_code_good=False)
-    if not all(is_theirs for _, _, _, is_theirs, _ in codes):
-        return Refusal(NOT_YOURS)
-    if _is_exclusive(rows, {str(line.product.pk) for line in lines if line.product}, now=now):
-        return Refusal(NO_ACCESS)
-    return None
+        return [_Row(*row) for row in cursor.fetchall()]
 
 
-def _is_exclusive(rows: Sequence[Any], product_ids: set[str], *, now: datetime) -> bool:
-    """Tell whether some of the products are for others than the customer."""
-    exclusive: set[str] = set()
-    accessible: set[str] = set()
-    for what, _, _, _, text in rows:
-        if what == "code":
-            continue
-        content = RewardContent.from_json(text if isinstance(text, dict) else json.loads(text))
-        if what == "access":
-            accessible |= set(content.product_ids)
-        elif content.exclusive_until is None or now < content.exclusive_until:
-            exclusive |= set(content.product_ids)
-    return bool(product_ids & exclusive - accessible)
+def _exclusive(rows: Sequence[_Row], *, now: datetime) -> set[str]:
+    """Return the products that only who has access may order."""
+    found: set[str] = set()
+    for row in rows:
+        if row.what == "exclusive":
+            content = row.content
+            if content.exclusive_until is None or now < content.exclusive_until:
+                found |= set(content.product_ids)
+    return found
 
 
 def in_stock(variant_id: str, channel_id: int) -> bool:

@@ -6,13 +6,17 @@ shut then, so that members with other dates share the voucher.
 
 import hashlib
 import json
+import logging
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from uuid import UUID
 
+from django.db import transaction
+from django.db.models import Q
 from saleor.account.models import User
 from saleor.channel.models import Channel
 from saleor.checkout.models import Checkout
@@ -20,8 +24,9 @@ from saleor.discount import DiscountValueType, VoucherType
 from saleor.discount.models import Voucher, VoucherChannelListing, VoucherCode
 from saleor.giftcard import events
 from saleor.giftcard.models import GiftCard
-from saleor.order import OrderStatus
+from saleor.order import OrderOrigin, OrderStatus
 from saleor.order.models import Order, OrderLine
+from saleor.payment.models import TransactionItem
 
 from saleor_loyalty.codes import new_code
 from saleor_loyalty.members.models import Member
@@ -32,13 +37,18 @@ from saleor_loyalty.rewards.rules import BY_VOUCHER, RedemptionState, RewardCont
 from saleor_loyalty.shop.codes import new_voucher_code
 from saleor_loyalty.shop.vouchers import channels_of
 
+logger = logging.getLogger(__name__)
+
 MAX_NAME_LENGTH = 255
 PREFIX = "R"
 TICK = timedelta(microseconds=1)
 VOUCHERS = frozenset(kind.value for kind in BY_VOUCHER)
+CARD = RewardKind.GIFT_CARD.value
 # Orders that have a code no more; a draft may have it, but has not used it.
 GONE = (OrderStatus.CANCELED, OrderStatus.EXPIRED)
-HAS_ASSIGNEE = hasattr(GiftCard, "assigned_to")  # Saleor 3.23 and later
+# Saleor 3.23 and later: cards are bound to customers, and also pay by transactions.
+HAS_ASSIGNEE = hasattr(GiftCard, "assigned_to")
+HAS_GATEWAY = hasattr(TransactionItem, "gift_card")
 
 
 def issue(redemptions: Sequence[Redemption]) -> dict[int, Issued]:
@@ -49,9 +59,10 @@ def issue(redemptions: Sequence[Redemption]) -> dict[int, Issued]:
     redemptions locked; a bounded number of queries, and two for each new voucher.
     """
     found = _reopened([one for one in redemptions if one.code and one.kind in VOUCHERS])
+    found |= _bound_anew([one for one in redemptions if one.code and one.kind == CARD])
     new = [one for one in redemptions if one.pk not in found]
     found |= _vouchers([one for one in new if one.kind in VOUCHERS])
-    found |= _gift_cards([one for one in new if one.kind == RewardKind.GIFT_CARD.value])
+    found |= _gift_cards([one for one in new if one.kind == CARD and not one.code])
     found |= {
         one.pk: Issued(code=one.code or new_voucher_code(PREFIX))
         for one in new
@@ -66,7 +77,7 @@ def close(redemptions: Sequence[Redemption]) -> frozenset[int]:
     Call it in a transaction, with the redemptions locked.
     """
     unused = _close_vouchers([one for one in redemptions if one.kind in VOUCHERS])
-    unused |= _close_cards([one for one in redemptions if one.kind == RewardKind.GIFT_CARD.value])
+    unused |= _close_cards([one for one in redemptions if one.kind == CARD])
     return frozenset(unused) | {
         one.pk
         for one in redemptions
@@ -82,6 +93,11 @@ class Terms:
     kind: RewardKind
     values: tuple[tuple[int, Decimal, Decimal | None], ...]  # channel, worth, least to spend
     variant_id: str = ""
+
+    def best_channel(self, wanted: int) -> int:
+        """Return a channel that takes the voucher: the wanted one if it does."""
+        takes = [pk for pk, _, _ in self.values]
+        return wanted if wanted in takes else takes[0]
 
     @property
     def digest(self) -> str:
@@ -103,7 +119,10 @@ def _terms(redemption: Redemption, channels: Sequence[Channel]) -> Terms | None:
             worth = content.percentage
         if worth is not None:
             values.append((channel.pk, worth, content.minimum_amounts.get(channel.currency_code)))
-    if redemption.channel_id not in {pk for pk, _, _ in values}:
+    # What was given in no currency, for no order, is good where it can be.
+    if redemption.currency and redemption.channel_id not in {pk for pk, _, _ in values}:
+        return None
+    if not values:
         return None
     variant_id = content.variant_id if kind is RewardKind.FREE_PRODUCT else ""
     return Terms(
@@ -128,10 +147,15 @@ def _vouchers(redemptions: Sequence[Redemption]) -> dict[int, Issued]:
             for _ in group
         ]
     )
-    rows = [one for group in groups.values() for one in group]
+    rows = [(terms, one) for terms, group in groups.items() for one in group]
+    currencies = {one.pk: one.currency_code for some in served.values() for one in some}
     return {
-        one.pk: Issued(code=code.code, issued_id=str(code.pk))
-        for one, code in zip(rows, codes, strict=True)
+        one.pk: Issued(
+            code=code.code,
+            issued_id=str(code.pk),
+            currency=currencies[terms.best_channel(one.channel_id)],
+        )
+        for (terms, one), code in zip(rows, codes, strict=True)
     }
 
 
@@ -203,15 +227,18 @@ def _gift_cards(redemptions: Sequence[Redemption]) -> dict[int, Issued]:
     """Make gift cards, each for its member alone where Saleor can bind them."""
     if not redemptions:
         return {}
+    served = channels_of({one.program_id for one in redemptions if not one.currency})
     channels = Channel.objects.in_bulk({one.channel_id for one in redemptions})
     users = User.objects.in_bulk({one.member.user_id for one in redemptions if one.member.user_id})
     cards: dict[int, GiftCard] = {}
     for one in redemptions:
-        channel, user = channels.get(one.channel_id), users.get(one.member.user_id or 0)
-        currency = one.currency or (channel.currency_code if channel else "")
-        amount = RewardContent.from_json(one.content).amounts.get(currency)
-        if amount is not None and user is not None:
-            cards[one.pk] = _gift_card(one, user, amount=amount, currency=currency)
+        user = users.get(one.member.user_id or 0)
+        amounts = RewardContent.from_json(one.content).amounts
+        own = [channels[one.channel_id]] if one.channel_id in channels else []
+        places = [place.currency_code for place in own + served.get(one.program_id, [])]
+        currency = one.currency or next((name for name in places if name in amounts), "")
+        if currency in amounts and user is not None:
+            cards[one.pk] = _gift_card(one, user, amount=amounts[currency], currency=currency)
     made = GiftCard.objects.bulk_create(cards.values())
     for card in made:
         balance = {"currency": card.currency, "amount": card.initial_balance_amount}
@@ -220,6 +247,24 @@ def _gift_cards(redemptions: Sequence[Redemption]) -> dict[int, Issued]:
         pk: Issued(code=card.code, issued_id=str(card.pk), currency=card.currency)
         for pk, card in cards.items()
     }
+
+
+def _bound_anew(redemptions: Sequence[Redemption]) -> dict[int, Issued]:
+    """Bind gift cards to the members who have them now; who has no account has to wait."""
+    if not redemptions:
+        return {}
+    users = User.objects.in_bulk({one.member.user_id for one in redemptions if one.member.user_id})
+    found = {}
+    for one in sorted(redemptions, key=lambda one: int(one.issued_id)):
+        user = users.get(one.member.user_id or 0)
+        if user is None:
+            continue
+        if HAS_ASSIGNEE:
+            GiftCard.objects.filter(pk=int(one.issued_id)).update(
+                assigned_to=user, assigned_to_email=user.email
+            )
+        found[one.pk] = Issued(code=one.code, issued_id=one.issued_id)
+    return found
 
 
 def _gift_card(redemption: Redemption, user: User, *, amount: Decimal, currency: str) -> GiftCard:
@@ -297,21 +342,58 @@ def _close_cards(redemptions: Sequence[Redemption]) -> set[int]:
     pks = [int(one.issued_id) for one in redemptions if one.issued_id]
     rows = GiftCard.objects.select_for_update(of=("self",)).filter(pk__in=pks).order_by("pk")
     cards = {str(card.pk): card for card in rows}
+    promised = _promised(pks)
     unused = [
         card
         for card in cards.values()
-        if card.last_used_on is None and card.current_balance_amount == card.initial_balance_amount
+        if card.last_used_on is None
+        and card.current_balance_amount == card.initial_balance_amount
+        and card.pk not in promised
     ]
-    GiftCard.objects.filter(pk__in=[card.pk for card in unused]).update(
-        is_active=False, current_balance_amount=Decimal(0)
-    )
+    shut = [card.pk for card in unused]
+    GiftCard.objects.filter(pk__in=shut).update(is_active=False, current_balance_amount=Decimal(0))
     if unused:
-        events.gift_cards_deactivated_event([card.pk for card in unused], None, None)
+        events.gift_cards_deactivated_event(shut, None, None)
+        # Saleor locks a checkout before anything of ours, so it waits until our locks are gone.
+        transaction.on_commit(partial(_take_off_checkouts, shut))
     return {
         one.pk
         for one in redemptions
         if one.issued_id not in cards or cards[one.issued_id] in unused
     }
+
+
+def _promised(card_ids: Sequence[int]) -> set[int]:
+    """Return the gift cards that pay for an order when staff confirm it."""
+    if not HAS_GATEWAY:
+        return set()
+    authorized = TransactionItem.objects.filter(
+        gift_card__in=card_ids, order__isnull=False, authorized_value__gt=0
+    ).exclude(order__status__in=GONE)
+    return set(authorized.order_by().values_list("gift_card_id", flat=True))
+
+
+def _take_off_checkouts(card_ids: Sequence[int]) -> None:
+    """Take what shut gift cards authorized off the checkouts that they were to pay for.
+
+    Whatever fails here leaves a checkout that is refused when it is to become an order.
+    """
+    if not HAS_GATEWAY:
+        return
+    from saleor.giftcard.gateway import detach_gift_card_from_previous_checkout_transactions
+
+    authorized = TransactionItem.objects.filter(
+        gift_card__in=card_ids, checkout__isnull=False, order=None, authorized_value__gt=0
+    )
+    for card_id in sorted(set(authorized.order_by().values_list("gift_card_id", flat=True))):
+        try:
+            with transaction.atomic():
+                on_it = authorized.filter(gift_card=card_id).values("checkout")
+                list(Checkout.objects.select_for_update().filter(pk__in=on_it).order_by("pk"))
+                card = GiftCard.objects.select_for_update(of=("self",)).get(pk=card_id)
+                detach_gift_card_from_previous_checkout_transactions(card)
+        except Exception:
+            logger.exception("What gift card %s authorized could not be taken back", card_id)
 
 
 def _has_ordered(redemption: Redemption) -> bool:
@@ -322,7 +404,7 @@ def _has_ordered(redemption: Redemption) -> bool:
     )
     orders = Order.objects.filter(
         user__in=owners.exclude(user=None).values("user"), created_at__gte=redemption.created_at
-    ).exclude(status__in=(*GONE, OrderStatus.DRAFT))
+    ).exclude(Q(status__in=(*GONE, OrderStatus.DRAFT)) | Q(origin=OrderOrigin.REISSUE))
     if content.exclusive_until is not None:
         orders = orders.filter(created_at__lt=content.exclusive_until)
     lines = OrderLine.objects.filter(

@@ -7,15 +7,18 @@ import pytest
 
 from saleor_loyalty.earning.models import EarningGrant
 from saleor_loyalty.earning.operations import create_rule
-from saleor_loyalty.earning.rules import RuleDefinition, RuleInvalid, check_rule
+from saleor_loyalty.earning.rules import RuleDefinition, RuleInvalid, Trigger, check_rule
 from saleor_loyalty.flows.keep_rewards import issue_redemptions
 from saleor_loyalty.flows.merge_members import merge_members
 from saleor_loyalty.flows.reward_activities import (
+    Activity,
     report_activity,
+    reward_activities,
     reward_birthdays,
     reward_sign_ups,
 )
 from saleor_loyalty.flows.settle_orders import settle
+from saleor_loyalty.members.models import Member
 from saleor_loyalty.orders.facts import OrderState
 from saleor_loyalty.orders.models import SettledOrder
 from saleor_loyalty.rewards.models import Redemption, Reward
@@ -299,3 +302,20 @@ def test_a_rule_that_gives_a_reward_may_wait_for_anything():
         check_rule(name="Bonus", definition=definition, currencies=["USD"])
 
         assert RuleDefinition.from_json(definition.as_json()) == definition
+
+
+def test_a_member_that_is_merged_in_the_same_moment_loses_no_gift(program, ada, reward):
+    add_rule(program, reward, trigger="activity", activity="review")
+    eve = member_with(0, program, email="eve@example.com")
+    seen_before = Activity(
+        member=Member.objects.get(pk=eve.pk),
+        cause="activity:review:1",
+        trigger=Trigger.ACTIVITY,
+        moment=NOW,
+        name="review",
+    )
+    merge_members(member_id=eve.pk, into_id=ada.pk, actor="user:1", now=NOW)
+
+    reward_activities(activities=[seen_before], now=NOW)
+
+    assert Redemption.objects.get().member == ada

@@ -137,6 +137,18 @@ def test_rules_count_categories_and_who_ordered_before(live, tmp_path):
     assert report.notes == ()
 
 
+def test_a_rule_that_gives_a_reward_is_noted_and_not_played(live, tmp_path, caplog):
+    text = "order,customer,time,amount\nA,ada,2024-01-10,10\n"
+
+    report = replay(
+        tmp_path, text, rules=[rule("Surprise", action="give_reward", reward_id=7, cap_times=1)]
+    )
+
+    assert report.total.issued == 100
+    assert report.notes == ("Surprise: gives a reward and no points, and is not played",)
+    assert "gives nothing" not in caplog.text
+
+
 def test_a_budget_ends_what_is_given(live, tmp_path):
     policy = {"budget_points": 1040, "budget_period": "lifetime"}
 

@@ -30,19 +30,19 @@ def prices(client, checkout_id) -> tuple[float, float]:
 
 
 def complete(client, checkout_id) -> Order:
-    answer = _complete(client, checkout_id)
+    answer = attempt_to_complete(client, checkout_id)
     assert answer["errors"] == []
     return Order.objects.get(pk=graphene.Node.from_global_id(answer["order"]["id"])[1])
 
 
 def refused(client, checkout_id) -> list[str]:
     """Try to complete a checkout; return the words of the refusal."""
-    answer = _complete(client, checkout_id)
+    answer = attempt_to_complete(client, checkout_id)
     assert answer["order"] is None
     return [error["message"] for error in answer["errors"]]
 
 
-def _complete(client, checkout_id):
+def attempt_to_complete(client, checkout_id):
     return ask(
         client,
         """mutation($id: ID!) { checkoutComplete(id: $id) {
