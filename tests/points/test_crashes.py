@@ -83,7 +83,7 @@ def test_workers_killed_at_random_lose_and_double_nothing(tmp_path):
 
     with (tmp_path / "log").open("w") as log:
         workers = [start_worker(log, pause="0.02") for _ in range(WORKERS)]
-        while time.monotonic() < ends_at and kills < KILLS:
+        while time.monotonic() < ends_at and kills < KILLS and DueOrder.objects.exists():
             time.sleep(random.random() * 0.2)
             if not is_one_at_work():
                 continue
