@@ -28,13 +28,12 @@ from saleor.payment.models import TransactionItem
 
 from saleor_loyalty.errors import LoyaltyError
 from saleor_loyalty.programs.spending import Means
+from saleor_loyalty.shop.gift_cards import CAN_PAY, owner, take_back_payments
 from saleor_loyalty.spending.models import Spending
 from saleor_loyalty.spending.queries import to_shut
 
 # Before, an order that a gift card paid a part of could not be paid with transactions.
 GIFT_CARDS_SINCE = (3, 22)
-CAN_PAY_BY_GIFT_CARD = any(one.name == "gift_card" for one in TransactionItem._meta.get_fields())
-IS_GIFT_CARD_BOUND = any(field.name == "assigned_to" for field in GiftCard._meta.get_fields())
 SHUT_BATCH = 500
 
 
@@ -111,7 +110,7 @@ class OnCheckout:
             _recalculate_others(spending, but=self.checkout)
         else:
             card = GiftCard.objects.create(
-                code=spending.code, currency=spending.currency, **money, **self._owner()
+                code=spending.code, currency=spending.currency, **money, **owner(self.info.user)
             )
             spending.means_id = str(card.pk)
         self.checkout.gift_cards.add(int(spending.means_id))
@@ -122,11 +121,6 @@ class OnCheckout:
             checkout_total_gross=max(total, total * 0),
             checkout_has_lines=bool(self.lines),
         )
-
-    def _owner(self) -> dict[str, Any]:
-        if not IS_GIFT_CARD_BOUND or self.info.user is None:
-            return {}
-        return {"assigned_to": self.info.user, "assigned_to_email": self.info.user.email}
 
     def _bind_voucher(self, spending: Spending) -> None:
         if self.checkout.voucher_code not in (None, "", spending.code):
@@ -179,7 +173,7 @@ def unbind(spending: Spending, *, checkout: Checkout | None, now: datetime) -> N
 def _delete_card(spending: Spending) -> None:
     """Delete a gift card; one that was begun to be paid with is kept, shut, so that it stays known."""
     cards = GiftCard.objects.filter(code=spending.code, last_used_on=None)
-    if CAN_PAY_BY_GIFT_CARD and TransactionItem.objects.filter(gift_card__in=cards).exists():
+    if CAN_PAY and TransactionItem.objects.filter(gift_card__in=cards).exists():
         Checkout.gift_cards.through.objects.filter(giftcard__in=cards).delete()
         cards.update(is_active=False, current_balance_amount=Decimal(0))
     else:
@@ -200,23 +194,12 @@ def _recalculate_others(spending: Spending, *, but: Checkout | None) -> None:
 
 
 def cancel_card_payments(spending: Spending) -> None:
-    """Take back what the gift card of points was authorized for as a payment, as Saleor 3.23 can.
+    """Take back what the gift card of points was authorized for as a payment.
 
-    Call it without any lock, before the card changes: an authorization outlives its card.
+    Call it without any lock, before the card changes.
     """
-    if not CAN_PAY_BY_GIFT_CARD or spending.means != Means.GIFT_CARD.value:
-        return
-    from saleor.giftcard.gateway import detach_gift_card_from_previous_checkout_transactions
-
-    card = GiftCard.objects.filter(code=spending.code, last_used_on=None).first()
-    if card is not None and TransactionItem.objects.filter(gift_card=card, order=None).exists():
-        paying = list(
-            TransactionItem.objects.filter(gift_card=card, order=None).values_list(
-                "checkout", flat=True
-            )
-        )
-        detach_gift_card_from_previous_checkout_transactions(card)
-        Checkout.objects.filter(pk__in=paying).update(price_expiration=timezone.now())
+    if spending.means == Means.GIFT_CARD.value and spending.means_id:
+        take_back_payments([int(spending.means_id)])
 
 
 def order_that_used(spending: Spending) -> str | None:

@@ -11,7 +11,7 @@ from saleor.payment.models import TransactionItem
 from saleor_loyalty.flows.redeem_at_checkout import most_of
 from saleor_loyalty.programs.spending import Means
 from saleor_loyalty.shop.checkout_costs import Priced, current_costs
-from saleor_loyalty.shop.points_means import CAN_PAY_BY_GIFT_CARD
+from saleor_loyalty.shop.gift_cards import CAN_PAY
 from saleor_loyalty.shop.refusals import Refusal
 from saleor_loyalty.shop.spending import is_of
 from saleor_loyalty.spending.models import Spending
@@ -44,7 +44,7 @@ def points_behind(checkout: Checkout) -> list[tuple[Spending, bool]]:
     """
     on_it = Checkout.gift_cards.through.objects.filter(checkout=checkout.pk)
     cards = on_it.annotate(is_payment=Value(False)).values_list("giftcard_id", "is_payment")
-    if CAN_PAY_BY_GIFT_CARD:
+    if CAN_PAY:
         payments = TransactionItem.objects.filter(checkout=checkout.pk, gift_card__isnull=False)
         cards = cards.union(
             payments.annotate(is_payment=Value(True)).values_list("gift_card_id", "is_payment")

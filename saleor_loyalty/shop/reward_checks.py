@@ -18,8 +18,8 @@ from saleor_loyalty.rewards.models import Redemption, Reward
 from saleor_loyalty.rewards.redemptions import ask_for
 from saleor_loyalty.rewards.rules import RedemptionState, RewardContent, RewardKind
 from saleor_loyalty.shop.availability import available_variants
+from saleor_loyalty.shop.gift_cards import CAN_PAY
 from saleor_loyalty.shop.refusals import Refusal
-from saleor_loyalty.shop.rewards import HAS_GATEWAY
 
 NOT_YOURS = (
     "A code on this checkout belongs to another account. Sign in with the account that it was "
@@ -38,7 +38,7 @@ AUTHORIZED_CARDS = (
   UNION SELECT card.code FROM {GiftCard._meta.db_table} AS card
   JOIN {TransactionItem._meta.db_table} AS payment ON payment.gift_card_id = card.id
   WHERE payment.checkout_id = %(checkout)s AND payment.authorized_value > 0"""
-    if HAS_GATEWAY
+    if CAN_PAY
     else ""
 )
 

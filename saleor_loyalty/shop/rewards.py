@@ -35,6 +35,7 @@ from saleor_loyalty.rewards.models import Redemption, RewardVoucher
 from saleor_loyalty.rewards.redemptions import Issued
 from saleor_loyalty.rewards.rules import BY_VOUCHER, RedemptionState, RewardContent, RewardKind
 from saleor_loyalty.shop.codes import new_voucher_code
+from saleor_loyalty.shop.gift_cards import ARE_BOUND, CAN_PAY, owner, take_back_payments
 from saleor_loyalty.shop.vouchers import channels_of
 
 logger = logging.getLogger(__name__)
@@ -46,9 +47,6 @@ VOUCHERS = frozenset(kind.value for kind in BY_VOUCHER)
 CARD = RewardKind.GIFT_CARD.value
 # Orders that have a code no more; a draft may have it, but has not used it.
 GONE = (OrderStatus.CANCELED, OrderStatus.EXPIRED)
-# Saleor 3.23 and later: cards are bound to customers, and also pay by transactions.
-HAS_ASSIGNEE = hasattr(GiftCard, "assigned_to")
-HAS_GATEWAY = hasattr(TransactionItem, "gift_card")
 
 
 def issue(redemptions: Sequence[Redemption]) -> dict[int, Issued]:
@@ -259,10 +257,8 @@ def _bound_anew(redemptions: Sequence[Redemption]) -> dict[int, Issued]:
         user = users.get(one.member.user_id or 0)
         if user is None:
             continue
-        if HAS_ASSIGNEE:
-            GiftCard.objects.filter(pk=int(one.issued_id)).update(
-                assigned_to=user, assigned_to_email=user.email
-            )
+        if ARE_BOUND:
+            GiftCard.objects.filter(pk=int(one.issued_id)).update(**owner(user))
         found[one.pk] = Issued(code=one.code, issued_id=one.issued_id)
     return found
 
@@ -272,14 +268,13 @@ def _gift_card(redemption: Redemption, user: User, *, amount: Decimal, currency:
     if redemption.valid_until is not None:
         zone = redemption.reward.program.time_zone
         last_day = local_date(redemption.valid_until - TICK, time_zone=zone)
-    assignee = {"assigned_to": user, "assigned_to_email": user.email} if HAS_ASSIGNEE else {}
     return GiftCard(
         code=new_code(),
         currency=currency,
         initial_balance_amount=amount,
         current_balance_amount=amount,
         expiry_date=last_day,
-        **assignee,
+        **owner(user),
     )
 
 
@@ -355,7 +350,7 @@ def _close_cards(redemptions: Sequence[Redemption]) -> set[int]:
     if unused:
         events.gift_cards_deactivated_event(shut, None, None)
         # Saleor locks a checkout before anything of ours, so it waits until our locks are gone.
-        transaction.on_commit(partial(_take_off_checkouts, shut))
+        transaction.on_commit(partial(take_back_payments, shut))
     return {
         one.pk
         for one in redemptions
@@ -365,35 +360,12 @@ def _close_cards(redemptions: Sequence[Redemption]) -> set[int]:
 
 def _promised(card_ids: Sequence[int]) -> set[int]:
     """Return the gift cards that pay for an order when staff confirm it."""
-    if not HAS_GATEWAY:
+    if not CAN_PAY:
         return set()
     authorized = TransactionItem.objects.filter(
         gift_card__in=card_ids, order__isnull=False, authorized_value__gt=0
     ).exclude(order__status__in=GONE)
     return set(authorized.order_by().values_list("gift_card_id", flat=True))
-
-
-def _take_off_checkouts(card_ids: Sequence[int]) -> None:
-    """Take what shut gift cards authorized off the checkouts that they were to pay for.
-
-    Whatever fails here leaves a checkout that is refused when it is to become an order.
-    """
-    if not HAS_GATEWAY:
-        return
-    from saleor.giftcard.gateway import detach_gift_card_from_previous_checkout_transactions
-
-    authorized = TransactionItem.objects.filter(
-        gift_card__in=card_ids, checkout__isnull=False, order=None, authorized_value__gt=0
-    )
-    for card_id in sorted(set(authorized.order_by().values_list("gift_card_id", flat=True))):
-        try:
-            with transaction.atomic():
-                on_it = authorized.filter(gift_card=card_id).values("checkout")
-                list(Checkout.objects.select_for_update().filter(pk__in=on_it).order_by("pk"))
-                card = GiftCard.objects.select_for_update(of=("self",)).get(pk=card_id)
-                detach_gift_card_from_previous_checkout_transactions(card)
-        except Exception:
-            logger.exception("What gift card %s authorized could not be taken back", card_id)
 
 
 def _has_ordered(redemption: Redemption) -> bool:

@@ -15,8 +15,8 @@ from saleor.plugins.manager import get_plugins_manager
 from saleor_loyalty.flows.redeem_at_checkout import fit_points, release_points
 from saleor_loyalty.orders.operations import mark_due
 from saleor_loyalty.shop.checkout_costs import current_costs, price
+from saleor_loyalty.shop.gift_cards import CAN_PAY
 from saleor_loyalty.shop.points_means import (
-    CAN_PAY_BY_GIFT_CARD,
     AlreadyUsed,
     OnCheckout,
     cancel_card_payments,
@@ -121,7 +121,7 @@ def _why_release(
 def _has_payment(spending: Spending, checkout: Checkout) -> bool:
     """Tell whether somebody is paying for a checkout, or has, by other means than its own points."""
     items = TransactionItem.objects.filter(checkout=checkout)
-    if CAN_PAY_BY_GIFT_CARD:
+    if CAN_PAY:
         items = items.exclude(gift_card__code=spending.code)
     return checkout.payments.filter(is_active=True).exists() or any(
         item.charged_value

@@ -3,7 +3,6 @@
 import time
 from datetime import timedelta
 from decimal import Decimal
-from importlib.util import find_spec
 
 import graphene
 import pytest
@@ -41,8 +40,6 @@ from tests.saleor.test_rewards import (
     states,
 )
 from tests.threads import in_threads
-
-HAS_GATEWAY = find_spec("saleor.giftcard.gateway") is not None
 
 
 @pytest.fixture(autouse=True)
@@ -90,7 +87,7 @@ def pay_by_card(client, checkout_id, code, amount=20):
     return answer["transactionEvent"]["type"]
 
 
-@pytest.mark.skipif(not HAS_GATEWAY, reason="Saleor 3.23 has the gateway")
+@pytest.mark.gift_card_payments
 def test_a_gift_card_that_was_cancelled_pays_no_order_by_what_it_authorized(
     program, ada, shop, product, channel_USD
 ):
@@ -107,7 +104,7 @@ def test_a_gift_card_that_was_cancelled_pays_no_order_by_what_it_authorized(
     assert Order.objects.count() == 0
 
 
-@pytest.mark.skipif(not HAS_GATEWAY, reason="Saleor 3.23 has the gateway")
+@pytest.mark.gift_card_payments
 def test_what_a_cancelled_gift_card_authorized_is_taken_off_its_checkout(
     program, ada, shop, product, channel_USD, django_capture_on_commit_callbacks
 ):
@@ -125,7 +122,7 @@ def test_what_a_cancelled_gift_card_authorized_is_taken_off_its_checkout(
     complete(shop, checkout_id)
 
 
-@pytest.mark.skipif(not HAS_GATEWAY, reason="Saleor 3.23 has the gateway")
+@pytest.mark.gift_card_payments
 def test_a_gift_card_that_pays_when_its_order_is_confirmed_cannot_be_cancelled_or_expire(
     program, ada, shop, product, channel_USD
 ):

@@ -33,6 +33,7 @@ from saleor_loyalty.programs.rules import RateInput
 from saleor_loyalty.rewards.models import Redemption, Reward, RewardVoucher
 from saleor_loyalty.rewards.redemptions import RedemptionClosed
 from saleor_loyalty.rewards.rules import Obstacle, RewardContent, RewardKind, RewardUnavailable
+from saleor_loyalty.shop.gift_cards import ARE_BOUND
 from saleor_loyalty.shop.orders import load_order_facts
 from saleor_loyalty.shop.reward_checks import (
     NO_ACCESS,
@@ -41,14 +42,12 @@ from saleor_loyalty.shop.reward_checks import (
     in_stock,
     reward_refusal,
 )
-from saleor_loyalty.shop.rewards import HAS_ASSIGNEE, close, issue
+from saleor_loyalty.shop.rewards import close, issue
 from tests.factories import make_posting
 from tests.rewards import shelf
 from tests.saleor.buying import add_code, complete, fill, prices, refused
 from tests.saleor.conftest import charge
 from tests.threads import in_threads
-
-CAN_PAY_BY_GIFT_CARD = any(one.name == "gift_card" for one in TransactionItem._meta.get_fields())
 
 pytestmark = pytest.mark.usefixtures("shop_open")
 
@@ -253,7 +252,7 @@ def test_a_gift_card_is_the_members_own_pays_and_is_used_with_its_first_payment(
     assert (card.code, str(card.pk)) == (redemption.code, redemption.issued_id)
     assert (card.currency, card.current_balance_amount) == ("USD", Decimal(50))
     assert card.expiry_date == redemption.valid_until.date() - timedelta(days=1)
-    if HAS_ASSIGNEE:
+    if ARE_BOUND:
         assert (card.assigned_to, card.assigned_to_email) == (customer_user, customer_user.email)
     assert GiftCardEvent.objects.get().type == "issued"
     checkout_id = fill(shop, product)
@@ -316,7 +315,7 @@ def test_a_stranger_cannot_order_with_a_members_code(
     terms = content(amounts={"USD": Decimal(50)}) if kind is RewardKind.GIFT_CARD else {}
     redemption = redeem(ada, make_reward(program, kind, **terms), channel=channel_USD)
     GiftCard.objects.update(
-        **({"assigned_to": None, "assigned_to_email": None} if HAS_ASSIGNEE else {})
+        **({"assigned_to": None, "assigned_to_email": None} if ARE_BOUND else {})
     )
     member_of(program, stranger)
     checkout_id = fill(api_client, product)
@@ -670,7 +669,7 @@ def test_members_at_once_share_one_voucher_and_get_a_code_each(program, channel_
     assert Voucher.objects.get().codes.count() == 8
 
 
-@pytest.mark.skipif(not CAN_PAY_BY_GIFT_CARD, reason="this Saleor has no such payments")
+@pytest.mark.gift_card_payments
 def test_a_card_that_pays_by_a_transaction_is_looked_at_too(
     program, ada, api_client, product, channel_USD
 ):

@@ -17,7 +17,8 @@ from saleor_loyalty.orders.models import DueOrder
 from saleor_loyalty.plugin.tasks import look_after_spendings_task
 from saleor_loyalty.points.models import Entry
 from saleor_loyalty.points.verification import verify
-from saleor_loyalty.shop.points_means import IS_GIFT_CARD_BOUND, shut_used
+from saleor_loyalty.shop.gift_cards import ARE_BOUND
+from saleor_loyalty.shop.points_means import shut_used
 from saleor_loyalty.spending.models import Spending
 from tests.saleor.conftest import ask
 from tests.saleor.shopping import (
@@ -471,7 +472,7 @@ def test_a_stranger_gets_nothing_for_anothers_code(
     code = Spending.objects.get().code
 
     added = ask(user2_api_client, CODE, {"id": theirs, "code": code})
-    if means == "gift_card" and IS_GIFT_CARD_BOUND:
+    if means == "gift_card" and ARE_BOUND:
         assert added["data"]["checkoutAddPromoCode"]["errors"][0]["code"] == "INVALID"
         checkout_of(theirs).gift_cards.add(GiftCard.objects.get())
     refused = complete(user2_api_client, theirs)
@@ -530,7 +531,7 @@ def test_what_carried_spent_points_is_shut(user_api_client, ada, product, means)
     if means == "gift_card":
         card = GiftCard.objects.get()
         assert (card.is_active, card.current_balance_amount) == (False, 0)
-        if IS_GIFT_CARD_BOUND:
+        if ARE_BOUND:
             assert card.assigned_to == User.objects.get(pk=spending.user_id)
 
 

@@ -22,7 +22,6 @@ from saleor_loyalty.points.rules import Reason, Shortfall
 from saleor_loyalty.points.verification import verify
 from saleor_loyalty.programs.operations import ProgramChanges, create_program, update_program
 from saleor_loyalty.programs.rules import PriceBasis, RateInput
-from saleor_loyalty.shop.points_means import CAN_PAY_BY_GIFT_CARD
 from saleor_loyalty.spending.models import Spending
 from tests.saleor.conftest import ask
 from tests.saleor.shopping import (
@@ -97,7 +96,7 @@ def owe(program, member, points):
     post(postings=[posting], now=timezone.now())
 
 
-@pytest.mark.skipif(not CAN_PAY_BY_GIFT_CARD, reason="before 3.23 gift cards are no payments")
+@pytest.mark.gift_card_payments
 @pytest.mark.parametrize("how", ["remove", "expire"])
 def test_a_card_of_points_authorized_elsewhere_pays_for_nothing(
     user_api_client,
@@ -125,7 +124,7 @@ def test_a_card_of_points_authorized_elsewhere_pays_for_nothing(
     assert answer["errors"][0]["code"] == "CHECKOUT_NOT_FULLY_PAID"
 
 
-@pytest.mark.skipif(not CAN_PAY_BY_GIFT_CARD, reason="before 3.23 gift cards are no payments")
+@pytest.mark.gift_card_payments
 def test_points_applied_again_take_their_cards_payment_back(user_api_client, ada, product):
     checkout_id = fill(user_api_client, product)
     apply(user_api_client, checkout_id, 400)
