@@ -678,7 +678,10 @@ def test_a_card_that_pays_by_a_transaction_is_looked_at_too(
     checkout_id = fill(api_client, product)
     checkout = Checkout.objects.get()
     item = TransactionItem.objects.create(
-        checkout=checkout, currency="USD", gift_card=GiftCard.objects.get()
+        checkout=checkout,
+        currency="USD",
+        authorized_value=Decimal(20),
+        gift_card=GiftCard.objects.get(),
     )
 
     assert refused(api_client, checkout_id) == [NOT_YOURS]
