@@ -21,6 +21,10 @@ from dev.setup import (
 ENGINE_TEMPLATE = "loyalty_engine"
 PYTEST_NOTHING_COLLECTED = 5
 SOAK_EXAMPLES = "3000"
+TITLES = {
+    "engine": "the engine: plain Django on a real PostgreSQL, no Saleor",
+    "journeys": "journeys over HTTP against a running shop",
+}
 
 
 def environment_or_engine() -> Tuple[Environment, Optional[str]]:
@@ -38,10 +42,11 @@ def test() -> int:
     results: Dict[str, int] = {}
     with pg.server() as postgres:
         if missing is None:
-            with _beside(lambda log: _engine_suite(environment, postgres, log=log)) as engine:
+            lane = _beside("engine", lambda log: _engine_suite(environment, postgres, log=log))
+            other = _beside("journeys", lambda log: _journeys(environment, log=log))
+            with lane as engine, other as journeys:
                 results["saleor"] = _saleor_suite(environment, postgres)
-                results["journeys"] = _journeys(environment)
-            results["engine"] = engine.code
+            results |= {"journeys": journeys.code, "engine": engine.code}
         else:
             results["engine"] = _engine_suite(environment, postgres)
     say()
@@ -69,21 +74,25 @@ class _Beside:
 
 
 @contextmanager
-def _beside(suite: Callable[[Path], int]) -> Iterator[_Beside]:
-    """Run a suite at the same time, on the other core, and show its output afterwards."""
-    beside, log = _Beside(), BUILD / "logs" / "engine-suite.log"
+def _beside(name: str, suite: Callable[[Path], int]) -> Iterator[_Beside]:
+    """Run a suite at the same time, and show its output afterwards.
+
+    The engine's has the other core; the journeys mostly wait.
+    """
+    beside, log = _Beside(), BUILD / "logs" / f"{name}-suite.log"
 
     def work() -> None:
         beside.code = suite(log)
 
-    say(f"-> the engine's suite runs beside the others; its output comes last, and goes to {log}")
+    say(f"-> {name}: runs beside the others; its output comes last, and goes to {log}")
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     yield beside
-    with step("waiting for the engine's suite"):
+    with step(f"{name}: waiting for its end"):
         thread.join()
-    say("\n== the engine: plain Django on a real PostgreSQL, no Saleor ==")
-    say(log.read_text(errors="replace"))
+    say(f"\n== {TITLES[name]} ==")
+    if log.exists():
+        say(log.read_text(errors="replace"))
 
 
 def _pytest(
@@ -111,7 +120,7 @@ def _engine_suite(
     environment: Environment, postgres: pg.Server, *, log: Optional[Path] = None
 ) -> int:
     if log is None:
-        say("\n== the engine: plain Django on a real PostgreSQL, no Saleor ==")
+        say(f"\n== {TITLES['engine']} ==")
     coverage = [] if os.environ.get("K") else ["--cov", "--cov-config=setup.cfg", "--cov-report="]
     coverage += [] if os.environ.get("K") else ["--cov-report=term:skip-covered"]
     return _pytest(
@@ -142,16 +151,18 @@ def _saleor_suite(environment: Environment, postgres: pg.Server) -> int:
     )
 
 
-def _journeys(environment: Environment) -> int:
+def _journeys(environment: Environment, *, log: Optional[Path] = None) -> int:
     from dev.shop import running_shop
 
-    say("\n== journeys over HTTP against a running shop ==")
+    if log is None:
+        say(f"\n== {TITLES['journeys']} ==")
     with running_shop(log_name="journeys") as shop:
         return _pytest(
             environment,
             ["tests/journeys"],
             settings="tests.settings",
             variables={**shop.variables(), "LOYALTY_NO_SKIPS": "1"},
+            log=log,
         )
 
 
