@@ -16,9 +16,9 @@ from saleor_loyalty.graphql.earning import LoyaltyEarningQueries
 from saleor_loyalty.graphql.earning_mutations import LoyaltyEarningMutations
 from saleor_loyalty.graphql.emails import LoyaltyEmailQueries
 from saleor_loyalty.graphql.enums import DOC_CATEGORY
+from saleor_loyalty.graphql.member_mutations import LoyaltyMemberMutations
 from saleor_loyalty.graphql.members import (
     LoyaltyMember,
-    LoyaltyMemberMutations,
     LoyaltyMemberQueries,
     resolve_user_loyalty,
 )
