@@ -8,13 +8,9 @@ from django.utils import timezone
 from saleor.core.exceptions import PermissionDenied
 from saleor.permission.auth_filters import AuthorizationFilters
 
+from saleor_loyalty.flows.end_redemptions import advance_redemption, cancel_redemption
 from saleor_loyalty.flows.join_program import NotAMember
-from saleor_loyalty.flows.redeem_rewards import (
-    advance_redemption,
-    cancel_redemption,
-    give_reward,
-    redeem_reward,
-)
+from saleor_loyalty.flows.redeem_rewards import give_reward, redeem_reward
 from saleor_loyalty.graphql.access import actor_of, may_manage
 from saleor_loyalty.graphql.enums import DOC_CATEGORY
 from saleor_loyalty.graphql.errors import LoyaltyErrorCode, LoyaltyErrorType

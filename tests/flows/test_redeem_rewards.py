@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 
 from saleor_loyalty.flows.adjust_points import MemberNotFound
+from saleor_loyalty.flows.end_redemptions import advance_redemption
 from saleor_loyalty.flows.join_program import NoProgram
 from saleor_loyalty.flows.keep_rewards import (
     close_cancelled,
@@ -13,11 +14,7 @@ from saleor_loyalty.flows.keep_rewards import (
     issue_redemptions,
 )
 from saleor_loyalty.flows.merge_members import merge_members
-from saleor_loyalty.flows.redeem_rewards import (
-    GiftBudgetSpent,
-    RedemptionInvalid,
-    advance_redemption,
-)
+from saleor_loyalty.flows.redeem_rewards import GiftBudgetSpent, RedemptionInvalid
 from saleor_loyalty.points.models import Balance, Entry, Lot
 from saleor_loyalty.points.operations import post
 from saleor_loyalty.points.rules import LotTerms

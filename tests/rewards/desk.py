@@ -1,10 +1,7 @@
 """A shop's side of rewards for tests without Saleor, and what is read of redemptions."""
 
-from saleor_loyalty.flows.redeem_rewards import (
-    cancel_redemption,
-    give_reward,
-    redeem_reward,
-)
+from saleor_loyalty.flows.end_redemptions import cancel_redemption
+from saleor_loyalty.flows.redeem_rewards import give_reward, redeem_reward
 from saleor_loyalty.points.operations import post
 from saleor_loyalty.points.queries import purses_of
 from saleor_loyalty.rewards.models import Redemption

@@ -20,7 +20,8 @@ from saleor.warehouse.models import Stock
 from saleor_loyalty.codes import LETTERS
 from saleor_loyalty.earning.operations import create_rule
 from saleor_loyalty.earning.rules import RuleDefinition
-from saleor_loyalty.flows.redeem_rewards import cancel_redemption, give_reward, redeem_reward
+from saleor_loyalty.flows.end_redemptions import cancel_redemption
+from saleor_loyalty.flows.redeem_rewards import give_reward, redeem_reward
 from saleor_loyalty.flows.settle_orders import settle
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.members.operations import Membership, enroll
