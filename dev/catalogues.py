@@ -43,7 +43,7 @@ def _sources(templatize) -> Iterator[tuple]:
         name = str(path.relative_to(REPO))
         if path.suffix == ".py":
             yield name, path.read_text()
-        elif path.parent.name == "templates" and path.is_file():
+        elif "templates" in path.parts and path.is_file():
             yield name, templatize(path.read_text(), origin=name)
 
 

@@ -7,7 +7,13 @@ from saleor_loyalty.earning.models import (
     EarningRule,
     EarningRuleVersion,
 )
-from saleor_loyalty.emails.models import EmailMessage
+from saleor_loyalty.emails.models import EmailAddressFailure, EmailMessage, EmailText
+from saleor_loyalty.mailings.models import (
+    Consent,
+    MemberPreferences,
+    PersonalDay,
+    ProgramMailing,
+)
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.orders.models import DueOrder, OrderSweep, SettledOrder
 from saleor_loyalty.points.models import Balance, Entry, Hold, LedgerDrift, Lot
@@ -43,20 +49,26 @@ __all__ = [
     "BenefitGrant",
     "BenefitVoucher",
     "BudgetUse",
+    "Consent",
     "DueOrder",
     "EarningGrant",
     "EarningRate",
     "EarningRule",
     "EarningRuleVersion",
+    "EmailAddressFailure",
     "EmailMessage",
+    "EmailText",
     "Entry",
     "Hold",
     "LedgerDrift",
     "Lot",
     "Member",
+    "MemberPreferences",
     "OrderSweep",
+    "PersonalDay",
     "Program",
     "ProgramChannel",
+    "ProgramMailing",
     "ProgramPeriod",
     "ProgramPolicy",
     "Redemption",

@@ -1,16 +1,18 @@
 """From queued rows to the mail server: at most once each."""
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from smtplib import SMTPException, SMTPRecipientsRefused, SMTPServerDisconnected
 
 from django.core.mail import EmailMultiAlternatives
 from django.core.mail.backends.base import BaseEmailBackend
 from django.core.mail.message import sanitize_address
+from django.db import transaction
 
+from saleor_loyalty.emails import events
+from saleor_loyalty.emails.editing import OwnTextsIndex
 from saleor_loyalty.emails.models import EmailMessage
 from saleor_loyalty.emails.operations import (
     claim_emails,
@@ -18,15 +20,13 @@ from saleor_loyalty.emails.operations import (
     mark_doubtful,
     mark_failed,
     mark_sent,
+    note_address_failure,
+    note_verdicts,
     put_back,
     recover_emails,
 )
-from saleor_loyalty.emails.rendering import (
-    RenderedEmail,
-    ShopIdentity,
-    render,
-)
-from saleor_loyalty.emails.rules import EmailKind
+from saleor_loyalty.emails.rendering import RenderedEmail, ShopIdentity, render
+from saleor_loyalty.emails.rules import EmailKind, Go, Transport, Verdict
 from saleor_loyalty.errors import LoyaltyError
 
 logger = logging.getLogger(__name__)
@@ -42,17 +42,43 @@ class RecipientImpossible(LoyaltyError):
 
 @dataclass(frozen=True, kw_only=True)
 class MailSender:
-    """How a channel of the shop sends: through what, as whom, and how it presents itself."""
+    """How a channel of the shop sends: through what, as whom, and how it presents itself.
+
+    Answers to a mail go to `reply_to`; empty: to the sender.
+    """
 
     backend: BaseEmailBackend
     from_address: str
     shop: ShopIdentity
     from_name: str = ""
+    reply_to: str = ""
 
     @property
     def domain(self) -> str:
         """The part of the sender's address that Message-IDs are made in."""
         return self.from_address.rpartition("@")[2] or "localhost"
+
+
+def _no_pictures(_: Collection[str]) -> Mapping[str, str]:
+    return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PostOffice:
+    """What delivery needs of the rest of the house.
+
+    `sender_for` returns the sender of a channel (by id). `approve` decides of claimed mails, in
+    a transaction, which may leave to whom. `pictures` returns addresses of pictures by product id.
+    `post` takes events, signed with `event_secret`; None: there is no address for them. At most
+    `a_minute` mails leave in any minute (None: no limit).
+    """
+
+    sender_for: Callable[[int | None], MailSender]
+    approve: Callable[[Sequence[EmailMessage], datetime], Mapping[int, Verdict]]
+    pictures: Callable[[Collection[str]], Mapping[str, str]] = _no_pictures
+    post: events.Post | None = None
+    event_secret: str = ""
+    a_minute: int | None = None
 
 
 @dataclass
@@ -63,29 +89,63 @@ class DeliveryReport:
     sent: int = 0
     failed: int = 0
     doubtful: int = 0
+    held: int = 0
 
 
 def deliver_due(
-    *,
-    sender_for: Callable[[int | None], MailSender],
-    clock: Callable[[], datetime],
-    limit: int = 50,
+    *, office: PostOffice, clock: Callable[[], datetime], limit: int = 50
 ) -> DeliveryReport:
-    """Send the mails that are due, each at most once.
+    """Send the mails that are due and may leave, each at most once.
 
-    `sender_for` returns the sender of a channel (by id). Call it outside any transaction: each
-    step of a mail commits by itself, so that a crash leaves behind how far it had come.
+    Call it outside any transaction: each step of a mail commits by itself, so that a crash
+    leaves behind how far it had come.
     """
     recover_emails(now=clock())
     report = DeliveryReport()
-    by_channel: dict[int | None, list[EmailMessage]] = {}
-    for message in claim_emails(limit=limit, now=clock()):
-        by_channel.setdefault(message.channel_id, []).append(message)
-        report.claimed += 1
-    round_ = Round(clock=clock, report=report)
-    for channel_id, messages in by_channel.items():
-        round_.deliver_channel(partial(sender_for, channel_id), messages)
+    messages = claim_emails(limit=limit, now=clock(), a_minute=office.a_minute)
+    report.claimed = len(messages)
+    if not messages:
+        return report
+    with transaction.atomic():
+        now = clock()
+        verdicts = office.approve(messages, now)
+        note_verdicts(messages=messages, verdicts=verdicts, now=now)
+    by_channel: dict[int | None, list[Letter]] = {}
+    for message in messages:
+        verdict = verdicts[message.pk]
+        if isinstance(verdict, Go):
+            by_channel.setdefault(message.channel_id, []).append(Letter(message, verdict))
+    report.held = report.claimed - sum(map(len, by_channel.values()))
+    letters = [letter for some in by_channel.values() for letter in some]
+    round_ = Round(
+        clock=clock,
+        report=report,
+        office=office,
+        texts=OwnTextsIndex({letter.kind for letter in letters}),
+        pictures=office.pictures({product for letter in letters for product in letter.product_ids}),
+    )
+    for channel_id, some in by_channel.items():
+        round_.deliver_channel(channel_id, some)
     return report
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A mail that may leave."""
+
+    message: EmailMessage
+    verdict: Go
+
+    @property
+    def kind(self) -> EmailKind:
+        """What it is."""
+        return EmailKind(self.message.kind)
+
+    @property
+    def product_ids(self) -> set[str]:
+        """The products that it shows."""
+        found = {line.get("product_id", "") for line in self.message.facts.get("lines", ())}
+        return found - {""}
 
 
 @dataclass
@@ -94,36 +154,51 @@ class Round:
 
     clock: Callable[[], datetime]
     report: DeliveryReport
+    office: PostOffice
+    texts: OwnTextsIndex
+    pictures: Mapping[str, str] = field(default_factory=dict)
 
-    def deliver_channel(
-        self, get_sender: Callable[[], MailSender], messages: list[EmailMessage]
-    ) -> None:
+    def deliver_channel(self, channel_id: int | None, letters: Sequence[Letter]) -> None:
         """Send a channel's mails; when its mail server is no good now, keep the rest for later."""
         try:
-            sender = get_sender()
+            sender = self.office.sender_for(channel_id)
         except Exception as error:  # noqa: BLE001 -- wrong settings of one channel stop no other
-            for message in messages:
-                self._failed(message, error)
+            for letter in letters:
+                self._failed(letter.message, error)
             return
-        for number, message in enumerate(messages):
-            if not self._deliver(sender, message):
-                put_back(messages=messages[number + 1 :], now=self.clock())
+        for number, letter in enumerate(letters):
+            if not self._deliver(sender, letter):
+                rest = [one.message for one in letters[number + 1 :]]
+                put_back(messages=rest, now=self.clock())
                 return
 
-    def _deliver(self, sender: MailSender, message: EmailMessage) -> bool:
+    def _render(self, sender: MailSender, letter: Letter) -> RenderedEmail:
+        message, verdict = letter.message, letter.verdict
+        return render(
+            kind=letter.kind,
+            language_code=verdict.language_code,
+            facts={"first_name": verdict.first_name, **message.facts},
+            shop=sender.shop,
+            own=self.texts.find(
+                letter.kind, language_code=verdict.language_code, channel_id=message.channel_id
+            ),
+            preferences_url=verdict.preferences_url,
+            unsubscribe_url=verdict.unsubscribe_url,
+            pictures=self.pictures,
+        )
+
+    def _deliver(self, sender: MailSender, letter: Letter) -> bool:
         """Take one mail to its end; return False when the mail server is no good now.
 
         Whatever fails before the hand-over proves that the mail did not leave. Each mail has a
         connection of its own: servers close old ones silently, and then a mail would be in doubt.
         """
+        message = letter.message
         try:
-            rendered = render(
-                kind=EmailKind(message.kind),
-                language_code=message.language_code,
-                facts=message.facts,
-                shop=sender.shop,
-            )
-            envelope = build_message(sender=sender, message=message, rendered=rendered)
+            rendered = self._render(sender, letter)
+            if letter.verdict.transport is Transport.EVENT:
+                return self._post(letter, rendered)
+            envelope = build_message(sender=sender, letter=letter, rendered=rendered)
         except RecipientImpossible as error:
             self._failed(message, error, permanent=True)
             return True
@@ -140,6 +215,25 @@ class Round:
         finally:
             _close(sender)
 
+    def _post(self, letter: Letter, rendered: RenderedEmail) -> bool:
+        """Hand a mail to the shop's own tool; it may get one twice, and tells by its id."""
+        message = letter.message
+        if self.office.post is None:
+            raise events.EventsNotSet
+        if not hand_over(message=message, now=self.clock()):
+            return True
+        events.post_event(
+            message,
+            letter.verdict,
+            rendered,
+            post=self.office.post,
+            secret=self.office.event_secret,
+            now=self.clock(),
+        )
+        mark_sent(message=message, subject=rendered.subject, now=self.clock())
+        self.report.sent += 1
+        return True
+
     def _send(
         self, sender: MailSender, message: EmailMessage, envelope: EmailMultiAlternatives
     ) -> bool:
@@ -153,11 +247,13 @@ class Round:
             return False
         except SMTPException as error:
             self._failed(message, error, permanent=_is_permanent(error))
+            if isinstance(error, SMTPRecipientsRefused) and _is_permanent(error):
+                note_address_failure(address=message.recipient, error=str(error), now=self.clock())
         except Exception as error:  # noqa: BLE001 -- any backend may stand here
             self._doubt(message, error)
             return False
         else:
-            mark_sent(message=message, now=self.clock())
+            mark_sent(message=message, subject=str(envelope.subject), now=self.clock())
             self.report.sent += 1
         return True
 
@@ -186,35 +282,57 @@ def _close(sender: MailSender) -> None:
 
 
 def build_message(
-    *, sender: MailSender, message: EmailMessage, rendered: RenderedEmail
+    *, sender: MailSender, letter: Letter, rendered: RenderedEmail
 ) -> EmailMultiAlternatives:
-    """Return the mail as Django sends it; its Message-ID follows from its key.
+    """Return the mail as Django sends it; its Message-ID follows from its row.
+
+    `facts["calendar"]` ({"method": "REQUEST", "content": "BEGIN:VCALENDAR..."}) makes it an
+    invitation that calendars understand. What the member may stop names where: RFC 8058.
 
     Raises:
         RecipientImpossible: no mail can go to that address.
         ValueError: the sender's name or address cannot stand in a header.
 
     """
+    message, verdict = letter.message, letter.verdict
     try:
-        sanitize_address(message.recipient, "utf-8")
+        sanitize_address(verdict.recipient, "utf-8")
     except ValueError as error:
         raise RecipientImpossible(problem=str(error)) from error
     from_email = sanitize_address((sender.from_name, sender.from_address), "utf-8")
     sanitize_address(from_email, "utf-8")  # it must read back, or the backend refuses it
+    headers = {
+        "Message-ID": f"<loyalty.{message.pk}@{sender.domain}>",
+        "Content-Language": rendered.language,
+        "Auto-Submitted": "auto-generated",
+    }
+    if verdict.unsubscribe_url:
+        headers["List-Unsubscribe"] = f"<{verdict.unsubscribe_url}>"
+        headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     envelope = EmailMultiAlternatives(
         subject=rendered.subject,
         body=rendered.text,
         from_email=from_email,
-        to=[message.recipient],
-        headers={
-            "Message-ID": f"<loyalty.{message.pk}@{sender.domain}>",
-            "Content-Language": rendered.language,
-            "Auto-Submitted": "auto-generated",
-        },
+        to=[verdict.recipient],
+        reply_to=[sender.reply_to] if sender.reply_to else None,
+        headers=headers,
     )
     envelope.attach_alternative(rendered.html, "text/html")
+    calendar = message.facts.get("calendar")
+    if calendar:
+        _attach_calendar(envelope, calendar)
     envelope.message()
     return envelope
+
+
+def _attach_calendar(envelope: EmailMultiAlternatives, calendar: Mapping[str, str]) -> None:
+    """Attach an invitation twice, as clients want it: among the forms of the mail, and as a file.
+
+    By RFC 6047 the method stands in the content type of the form.
+    """
+    method, content = calendar["method"], calendar["content"]
+    envelope.attach_alternative(content, f'text/calendar; method={method}; charset="utf-8"')
+    envelope.attach("invite.ics", content, "application/ics")
 
 
 def _is_permanent(error: SMTPException) -> bool:

@@ -1,20 +1,31 @@
-"""Template filters that write numbers, money and dates in the reader's language."""
+"""Numbers, money, dates and variables in the reader's language; also as template filters."""
 
+import re
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
-from babel import Locale
-from babel.dates import format_date
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date, format_skeleton
 from babel.numbers import format_currency, format_decimal
 from django import template
 from django.utils.translation import get_language, ngettext
 
+from saleor_loyalty.emails.kinds import VARIABLES, VariableType
+
 register = template.Library()
+
+LONGEST_NAME = 60
+_ADDRESS = re.compile(r"://|www\.|[@<>]|\w\.\w{2,}", re.IGNORECASE)
 
 
 def current_locale() -> Locale:
-    """Return babel's locale for the language that is active; it is one of our catalogues'."""
-    return Locale.parse(get_language() or "en", sep="-")
+    """Return babel's locale for the language that is active, or for English."""
+    try:
+        return Locale.parse(get_language() or "en", sep="-")
+    except (UnknownLocaleError, ValueError):
+        return Locale("en")
 
 
 @register.filter
@@ -33,6 +44,126 @@ def points(number: int, points_name: str = "") -> str:
 
 
 @register.filter
+def days(number: int) -> str:
+    """Write a number of days."""
+    written = str(format_decimal(number, locale=current_locale()))
+    return ngettext("%(number)s day", "%(number)s days", number) % {"number": written}
+
+
+@register.filter
+def orders(number: int) -> str:
+    """Write a number of orders."""
+    written = str(format_decimal(number, locale=current_locale()))
+    return ngettext("%(number)s order", "%(number)s orders", number) % {"number": written}
+
+
+@register.filter
+def whole_number(value: int) -> str:
+    """Write a plain number."""
+    return str(format_decimal(value, locale=current_locale()))
+
+
+@register.filter
 def long_date(day: str) -> str:
     """Write a calendar date (ISO text) in words."""
     return str(format_date(date.fromisoformat(day), format="long", locale=current_locale()))
+
+
+@register.filter
+def ordinal(value: int) -> str:
+    """Write a place in a row: 1st, 2nd, 10th; with a full stop where that is the custom."""
+    if current_locale().language != "en":
+        return f"{value}."
+    teens = 10 < value % 100 < 14  # noqa: PLR2004 -- eleventh, twelfth, thirteenth
+    ending = "th" if teens else {1: "st", 2: "nd", 3: "rd"}.get(value % 10, "th")
+    return f"{value}{ending}"
+
+
+@register.filter
+def period(text: str) -> str:
+    """Write a month ("2026-05") or a year ("2026")."""
+    year, _, month = text.partition("-")
+    if not month:
+        return year
+    first = date(int(year), int(month), 1)
+    return str(format_skeleton("yMMMM", first, locale=current_locale()))
+
+
+@register.filter
+def named(names: str | Mapping[str, str]) -> str:
+    """Return a name in the reader's language, where it has translations (by code; "" else)."""
+    if isinstance(names, str):
+        return names
+    language = (get_language() or "").lower()
+    by_code = {code.lower(): name for code, name in names.items() if name}
+    return by_code.get(language) or by_code.get(language.split("-")[0]) or by_code.get("", "")
+
+
+@register.filter
+def measure(fact: Mapping[str, Any], points_name: str = "") -> str:
+    """Write what counts towards tiers: `{"metric": "amount", "amount": "20", "currency": "EUR"}`."""
+    amount = Decimal(fact["amount"])
+    if fact["metric"] == "amount":
+        return money(fact["amount"], fact["currency"])
+    count = int(amount.to_integral_value(rounding="ROUND_CEILING"))
+    return orders(count) if fact["metric"] == "orders" else points(count, points_name)
+
+
+def first_name_of(name: str) -> str:
+    """Return a first name that a mail can begin with, or nothing.
+
+    What is no name is left out: shops are registered with by spammers whose "name" is a message
+    with an address of a page, for our mails to carry to strangers.
+    """
+    plain = " ".join(name.split())
+    is_message = bool(_ADDRESS.search(plain))
+    is_printable = all(letter.isprintable() for letter in plain)
+    return plain if len(plain) <= LONGEST_NAME and is_printable and not is_message else ""
+
+
+def values_of(facts: Mapping[str, Any]) -> tuple[dict[str, str], set[str]]:
+    """Return the variables that facts have a value of, as written, and which of them are empty.
+
+    Zero points, orders and days are written, and empty.
+    """
+    values: dict[str, str] = {}
+    empty: set[str] = set()
+    for name, kind in VARIABLES.items():
+        fact = facts.get(name)
+        if fact is None or fact in ("", {}):
+            continue
+        values[name] = _written(kind, fact, facts)
+        if fact == 0 or (isinstance(fact, int) and fact < 0) or not values[name]:
+            empty.add(name)
+    return values, empty
+
+
+def _written(kind: VariableType, fact: Any, facts: Mapping[str, Any]) -> str:  # noqa: C901, PLR0911 -- one line a type
+    points_name = facts.get("points_name", "")
+    match kind:
+        case VariableType.POINTS:
+            return points(fact, points_name)
+        case VariableType.MONEY:
+            return money(fact, facts["currency"])
+        case VariableType.MEASURE:
+            return measure(fact, points_name)
+        case VariableType.NAME:
+            return named(fact)
+        case VariableType.DATE:
+            return long_date(fact)
+        case VariableType.NUMBER:
+            return whole_number(fact)
+        case VariableType.ORDINAL:
+            return ordinal(fact)
+        case VariableType.DAYS:
+            return days(fact)
+        case VariableType.PERIOD:
+            return period(fact)
+        case VariableType.TEXT:
+            return str(fact)
+
+
+@register.filter
+def entry(mapping: Mapping[str, str], key: str) -> str:
+    """Return what a mapping has for a key, or nothing."""
+    return mapping.get(key, "")

@@ -1,26 +1,30 @@
 """From a mail's kind, language and facts to its subject, plain text and HTML."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from django.template import Context, Engine, VariableDoesNotExist
 from django.template.exceptions import TemplateDoesNotExist, TemplateSyntaxError
 from django.utils import translation
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
 from mjml import mjml2html
 
+from saleor_loyalty.emails.formats import first_name_of, values_of
+from saleor_loyalty.emails.kinds import KINDS, KindSpec, Sentences
+from saleor_loyalty.emails.languages import language_for, translate
+from saleor_loyalty.emails.palette import palette_of
 from saleor_loyalty.emails.rules import EmailKind
+from saleor_loyalty.emails.texts import fill, parse
 from saleor_loyalty.errors import LoyaltyError
 
 ROOM = Path(__file__).parent
-LOCALES = ROOM.parent / "locale"
-LANGUAGES = frozenset(path.name for path in LOCALES.iterdir() if path.is_dir())
-FALLBACK_LANGUAGE = "en"
-NEAREST_LANGUAGE = {"no": "nb", "nn": "nb"}
 _LINE_BREAKS = re.compile(r"[ \t\r\n\v\f\x85\u2028\u2029]+")
-
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+LONGEST_SUBJECT = 250
 
 BROKEN = (
     TemplateDoesNotExist,
@@ -33,28 +37,53 @@ BROKEN = (
 
 
 class TemplateBroken(LoyaltyError):
-    """A mail's template could not be rendered; the data say which and why."""
+    """A mail could not be rendered; the data say which and why."""
 
     code = "email_template_broken"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ShopIdentity:
-    """How the shop presents itself in a mail; empty where it has not said."""
+    """How the shop presents itself in a mail; empty where it has not said.
+
+    `accent_color` is #rrggbb; `postal_address` has a line a line.
+    """
 
     name: str
     url: str = ""
     logo_url: str = ""
+    accent_color: str = ""
+    postal_address: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnTexts:
+    """What the shop wrote itself: texts by part, in a language, and its choice of blocks.
+
+    What is missing is as it comes. `languages`: all those in which it wrote something.
+    """
+
+    parts: Mapping[str, str] = field(default_factory=dict)
+    blocks: Sequence[str] | None = None
+    languages: Collection[str] = ()
+
+
+# Returns what the shop wrote of a kind of mail for a reader's language (Saleor's code).
+FindTexts = Callable[[EmailKind, str], OwnTexts]
 
 
 @dataclass(frozen=True, kw_only=True)
 class RenderedEmail:
-    """What the recipient gets. `subject` is one line; `text` stands for itself."""
+    """What the recipient gets. `subject` is one line; `text` stands for itself.
+
+    `untranslated` are the sentences that the language lacks, and that are in English.
+    """
 
     subject: str
     text: str
     html: str
     language: str
+    untranslated: tuple[str, ...] = ()
 
 
 class _Missing(str):
@@ -82,55 +111,151 @@ def make_engine(templates: Path) -> Engine:
 ENGINE = make_engine(ROOM / "templates")
 
 
-def language_for(language_code: str) -> str:
-    """Return the language of our catalogues that serves a code best, else English."""
-    code = language_code.lower()
-    base = code.split("-")[0]
-    for candidate in (code, base, NEAREST_LANGUAGE.get(base)):
-        if candidate in LANGUAGES:
-            return candidate
-    return FALLBACK_LANGUAGE
-
-
 def render(
     *,
     kind: EmailKind,
     language_code: str,
     facts: Mapping[str, Any],
     shop: ShopIdentity,
+    own: OwnTexts | None = None,
+    preferences_url: str = "",
+    unsubscribe_url: str = "",
+    pictures: Mapping[str, str] | None = None,
     engine: Engine = ENGINE,
 ) -> RenderedEmail:
-    """Render a mail in the recipient's language.
+    """Render a mail in the recipient's language, in the shop's own words where it wrote some.
+
+    `pictures` are addresses of pictures by product id.
 
     Raises:
         TemplateBroken: a template is missing or wrong, or asks for what the facts lack.
 
     """
-    language = language_for(language_code)
-    values = {**facts, "shop": shop, "language": language}
+    own = own or OwnTexts()
+    language = language_for(language_code, also=own.languages)
+    facts = {
+        "first_name": "",
+        **facts,
+        "shop_name": shop.name,
+    }
+    facts["first_name"] = first_name_of(str(facts["first_name"] or ""))
     try:
         with translation.override(language):
-            subject = _render(engine, f"{kind.value}.subject.txt", values, autoescape=False)
-            text = _render(engine, f"{kind.value}.txt", values, autoescape=False)
-            mjml = _render(engine, f"{kind.value}.mjml", values | {"subject": subject.strip()})
+            writer = _Writer(KINDS[kind], own, language, *values_of(facts))
+            subject = _one_line(writer.part("subject"))
+            values = {
+                **facts,
+                "shop": shop,
+                "palette": palette_of(shop.accent_color),
+                "language": language,
+                "subject": subject,
+                "button_url": own.parts.get("button_url") or shop.url,
+                "preferences_url": preferences_url,
+                "unsubscribe_url": unsubscribe_url,
+                "pictures": pictures or {},
+            }
+            blocks = own.blocks if own.blocks is not None else KINDS[kind].blocks
+            text, mjml = (
+                engine.get_template(f"layout.{form}").render(
+                    Context(
+                        {
+                            **values,
+                            **writer.words(is_html=form == "mjml"),
+                            "blocks": [f"blocks/{block}.{form}" for block in blocks],
+                        },
+                        autoescape=form == "mjml",
+                    )
+                )
+                for form in ("txt", "mjml")
+            )
         html = mjml2html(mjml)
     except BROKEN as error:
         raise TemplateBroken(
             kind=kind.value, language=language, problem=f"{type(error).__name__}: {error}"
         ) from error
     return RenderedEmail(
-        subject=_LINE_BREAKS.sub(" ", subject).strip(),
+        subject=subject,
         text=_tidy(text),
         html=html,
         language=language,
+        untranslated=tuple(writer.untranslated),
     )
 
 
-def _render(
-    engine: Engine, name: str, values: Mapping[str, Any], *, autoescape: bool = True
-) -> str:
-    template = engine.get_template(name)
-    return template.render(Context(dict(values), autoescape=autoescape))
+@dataclass
+class _Writer:
+    """Writes the words of one mail."""
+
+    spec: KindSpec
+    own: OwnTexts
+    language: str
+    values: Mapping[str, str]
+    empty: Collection[str]
+    untranslated: list[str] = field(default_factory=list)
+
+    def words(self, *, is_html: bool) -> dict[str, object]:
+        """Return the texts of a mail's body, by the names that the layout uses."""
+        return {
+            "preheader": self.part("preheader", is_html=is_html),
+            "heading": self.part("heading", is_html=is_html),
+            "paragraphs": self.paragraphs("body", is_html=is_html),
+            "closing": self.paragraphs("closing", is_html=is_html),
+            "button": self.part("button", is_html=is_html),
+            "reason": self._fill(self._translated(self.spec.reason), is_html=is_html),
+        }
+
+    def part(self, name: str, *, is_html: bool = False) -> str:
+        """Return a text of one line."""
+        own = self.own.parts.get(name)
+        return self._fill(own or self._translated(getattr(self.spec, name)), is_html=is_html)
+
+    def paragraphs(self, name: str, *, is_html: bool) -> list[str]:
+        """Return a text of some paragraphs, without those that have nothing to say."""
+        own = self.own.parts.get(name)
+        if own:
+            some = [self._fill(text, is_html=is_html) for text in split_paragraphs(own)]
+        else:
+            some = [
+                self._joined(sentences, is_html=is_html) for sentences in getattr(self.spec, name)
+            ]
+        return [one for one in some if one.strip()]
+
+    def _joined(self, sentences: Sentences, *, is_html: bool) -> str:
+        filled = (self._fill(self._translated(one), is_html=is_html) for one in sentences)
+        joined = " ".join(one for one in filled if one.strip())
+        return mark_safe(joined) if is_html else joined  # noqa: S308 -- each is escaped
+
+    def _translated(self, sentence: str) -> str:
+        text, is_missing = translate(sentence, language=self.language)
+        if is_missing and sentence and sentence not in self.untranslated:
+            self.untranslated.append(sentence)
+        return text
+
+    def _fill(self, text: str, *, is_html: bool) -> str:
+        filled = fill(
+            parse(text), self.values, empty=self.empty, escape=_escaped if is_html else str
+        )
+        if text.startswith("["):  # the part with the name may have been left out
+            filled = filled[:1].upper() + filled[1:]
+        return mark_safe(filled) if is_html else filled  # noqa: S308 -- all of it is escaped
+
+
+def _escaped(text: str) -> str:
+    """Return a text for HTML, with its line breaks."""
+    escaped: SafeString = escape(text)
+    return escaped.replace("\n", "<br />")
+
+
+def split_paragraphs(text: str) -> list[str]:
+    """Return the paragraphs of a text: empty lines are between them."""
+    normal = text.replace("\r\n", "\n").strip()
+    return [one.strip() for one in re.split(r"\n[ \t]*\n", normal) if one.strip()]
+
+
+def _one_line(text: str) -> str:
+    """Return a text that can be a header: one line without control characters, and not endless."""
+    line = _CONTROL.sub("", _LINE_BREAKS.sub(" ", text)).strip()
+    return line if len(line) <= LONGEST_SUBJECT else line[: LONGEST_SUBJECT - 1] + "…"
 
 
 def _tidy(text: str) -> str:

@@ -17,6 +17,7 @@ from saleor_loyalty.adjustments.rules import (
 )
 from saleor_loyalty.errors import LoyaltyError
 from saleor_loyalty.flows.evaluate_tiers import evaluate_tiers
+from saleor_loyalty.flows.member_mails import tell_of_tiers
 from saleor_loyalty.flows.order_lots import expiring
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.points.operations import lock_members, post
@@ -193,4 +194,4 @@ def _apply(adjustment: Adjustment, *, now: datetime) -> None:
 
 def _follow_tiers(adjustment: Adjustment, *, now: datetime) -> None:
     if adjustment.is_qualifying:
-        evaluate_tiers(member_ids=[adjustment.member_id], now=now)
+        tell_of_tiers(evaluate_tiers(member_ids=[adjustment.member_id], now=now), now=now)

@@ -8,6 +8,7 @@ from django.db import transaction
 from saleor_loyalty.errors import LoyaltyError
 from saleor_loyalty.flows.adjust_points import MemberNotFound
 from saleor_loyalty.flows.evaluate_tiers import Look, lock_owners, look_at, write_looks
+from saleor_loyalty.flows.member_mails import tell_of_tiers
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.tiers.evaluation import Standing, decide
 from saleor_loyalty.tiers.operations import TierNotFound
@@ -109,4 +110,5 @@ def _write(
         wanted, look.history, ladder=ladder, joined_on=look.joined_on, today=look.today
     )
     look = replace(look, decision=replace(decision, kind=kind))
-    write_looks([look], ladder=ladder, now=now, note=reason.strip(), actor=actor)
+    changes = write_looks([look], ladder=ladder, now=now, note=reason.strip(), actor=actor)
+    tell_of_tiers(changes, now=now)

@@ -6,6 +6,7 @@ from django.db import transaction
 
 from saleor_loyalty.errors import LoyaltyError
 from saleor_loyalty.flows.evaluate_tiers import evaluate_tiers
+from saleor_loyalty.flows.member_mails import tell_of_joining, tell_of_tiers
 from saleor_loyalty.flows.reward_activities import reward_sign_ups
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.members.operations import Membership, enroll
@@ -49,10 +50,14 @@ def join_program(*, user_id: int, channel_id: int, now: datetime) -> Member:
     if terms is None:
         raise NoProgram(field="channel")
     membership = Membership(terms.program_id, user_id)
+    is_new = (terms.program_id, user_id) not in members_of(user_ids=[user_id])
     member = enroll(joined={membership: now}, by=JoinedBy.CUSTOMER)[membership]
     if member.joined_by != JoinedBy.IMPORT.value:
         reward_sign_ups(members=[member], now=now)
-    evaluate_tiers(member_ids=[member.pk], now=now)
+    changes = evaluate_tiers(member_ids=[member.pk], now=now)
+    if is_new:
+        tell_of_joining(member=member, now=now)
+    tell_of_tiers(changes, now=now, but=[member.pk] if is_new else ())
     return member
 
 

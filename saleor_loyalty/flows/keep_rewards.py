@@ -7,6 +7,7 @@ from datetime import datetime
 from django.db import OperationalError, transaction
 from django.db.models import Q, QuerySet
 
+from saleor_loyalty.flows.member_mails import tell_of_rewards
 from saleor_loyalty.programs.models import Program
 from saleor_loyalty.rewards.models import Redemption
 from saleor_loyalty.rewards.redemptions import (
@@ -48,7 +49,9 @@ def issue_redemptions(*, issue: Issue, now: datetime, limit: int = BATCH) -> int
             for one in locked_redemptions(pks, skip_locked=True)
             if not one.is_issued and _is_issuable(one)
         ]
-        return note_issued(rows, issue(rows)) if rows else 0
+        issued = note_issued(rows, issue(rows)) if rows else 0
+        tell_of_rewards(rows, now=now)
+        return issued
 
     return _in_rounds(waiting, work, limit=limit)
 

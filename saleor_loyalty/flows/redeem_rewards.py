@@ -9,6 +9,7 @@ from django.db import transaction
 from saleor_loyalty.errors import LoyaltyError
 from saleor_loyalty.flows.adjust_points import MemberNotFound
 from saleor_loyalty.flows.join_program import NoProgram
+from saleor_loyalty.flows.member_mails import tell_of_rewards
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.points.operations import lock_members, post
 from saleor_loyalty.points.postings import Authorize, Capture
@@ -114,6 +115,7 @@ def redeem_reward(
     _spend(redemption, now=now)
     if not redemption.is_issued and not note_issued([redemption], issue([redemption])):
         _refuse(Obstacle.NOT_HERE)
+    tell_of_rewards([redemption], now=now)
     return redemption
 
 
@@ -178,6 +180,7 @@ def give_reward(
     take_stock(reward)
     if not gift.is_issued:
         note_issued([gift], issue([gift]))
+    tell_of_rewards([gift], now=now)
     return gift
 
 

@@ -6,6 +6,7 @@ from django.db import transaction
 
 from saleor_loyalty.adjustments.rules import check_adjustment
 from saleor_loyalty.flows.adjust_points import MemberNotFound
+from saleor_loyalty.flows.member_mails import tell_of_matured_points
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.points.models import Balance, Lot
 from saleor_loyalty.points.operations import lock_members, post
@@ -28,7 +29,9 @@ def release_points(*, member_id: int, actor: str, now: datetime, order_id: str =
     lots = Lot.objects.filter(member=member, pending__gt=0)
     if order_id:
         lots = lots.filter(order_id=order_id)
-    post(postings=[maturing(lot, at=now, actor=actor) for lot in lots.order_by("pk")], now=now)
+    ready = list(lots.order_by("pk"))
+    post(postings=[maturing(lot, at=now, actor=actor) for lot in ready], now=now)
+    tell_of_matured_points(ready, now=now)
     return member
 
 

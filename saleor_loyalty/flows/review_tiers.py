@@ -11,6 +11,7 @@ from django.db import OperationalError, transaction
 from django.db.models import Count, F
 
 from saleor_loyalty.flows.evaluate_tiers import evaluate_tiers, look_at
+from saleor_loyalty.flows.member_mails import tell_of_tiers
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.programs.calendar import local_date
 from saleor_loyalty.tiers.candidates import members_to_look_at
@@ -44,29 +45,32 @@ def review_all_tiers(*, now: datetime) -> int:
 
 
 def apply_changed_ladders(*, now: datetime) -> int:
-    """Look at the members of ladders that changed since they were applied; return the changes."""
+    """Look at the members of ladders that changed since they were applied; return the changes.
+
+    No mails: staff changed the rules, the members did nothing.
+    """
     changed = TierLadder.objects.filter(
         program__is_active=True, applied_version__lt=F("version")
     ).values_list("program", flat=True)
-    return _review_each(changed, now=now)
+    return _review_each(changed, now=now, tells=False)
 
 
-def _review_each(program_ids: Iterable[int], *, now: datetime) -> int:
+def _review_each(program_ids: Iterable[int], *, now: datetime, tells: bool = True) -> int:
     """Look at ladders one after the other; whatever is wrong with one must not stop the others."""
     changes = 0
     for program_id in program_ids:
         try:
-            changes += _review(program_id, now=now)
+            changes += _review(program_id, now=now, tells=tells)
         except Exception:
             logger.exception("The ladder of loyalty programme %s failed", program_id)
     return changes
 
 
-def _review(program_id: int, *, now: datetime) -> int:
+def _review(program_id: int, *, now: datetime, tells: bool) -> int:
     ladder = ladders_of(program_ids=[program_id])[program_id]
     today = local_date(now, time_zone=ladder.time_zone)
     found = list(members_to_look_at(ladder=ladder, today=today, now=now))
-    result = _evaluate(found, now=now)
+    result = _evaluate(found, now=now, tells=tells)
     if not result.is_cut:  # else the next minute looks at all of them again
         _note_version(ladder, but=result.failed)
         mark_applied(program_id=program_id, version=ladder.version)
@@ -84,18 +88,24 @@ class _Result:
     is_cut: bool = False
 
 
-def _evaluate(member_ids: Sequence[int], *, now: datetime) -> _Result:
+def _evaluate(member_ids: Sequence[int], *, now: datetime, tells: bool = True) -> _Result:
     """Look at members, some at a time; whatever is wrong with some must not stop the others."""
     result = _Result()
     for some in batched(member_ids, CHUNK):
-        _evaluate_some(some, result, now=now)
+        _evaluate_some(some, result, now=now, tells=tells)
     return result
 
 
-def _evaluate_some(member_ids: Sequence[int], result: _Result, *, now: datetime) -> None:
+def _evaluate_some(
+    member_ids: Sequence[int], result: _Result, *, now: datetime, tells: bool
+) -> None:
     """Look at members together; where that fails, one half after the other, down to the bad one."""
     try:
-        result.changes += len(evaluate_tiers(member_ids=member_ids, now=now))
+        with transaction.atomic():
+            changes = evaluate_tiers(member_ids=member_ids, now=now)
+            if tells:
+                tell_of_tiers(changes, now=now)
+        result.changes += len(changes)
     except OperationalError:  # the database's trouble, or another's lock: not the members'
         logger.exception("Members %s to %s have to wait", member_ids[0], member_ids[-1])
         result.is_cut = True
@@ -106,7 +116,7 @@ def _evaluate_some(member_ids: Sequence[int], result: _Result, *, now: datetime)
             return
         middle = len(member_ids) // 2
         for some in (member_ids[:middle], member_ids[middle:]):
-            _evaluate_some(some, result, now=now)
+            _evaluate_some(some, result, now=now, tells=tells)
 
 
 @transaction.atomic

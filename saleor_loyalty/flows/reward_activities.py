@@ -24,6 +24,7 @@ from saleor_loyalty.earning.usage import Cause, Customer, UsageBook, open_book
 from saleor_loyalty.errors import LoyaltyError
 from saleor_loyalty.flows.adjust_points import MemberNotFound
 from saleor_loyalty.flows.evaluate_tiers import evaluate_tiers
+from saleor_loyalty.flows.member_mails import tell_of_tiers
 from saleor_loyalty.flows.order_lots import expiring
 from saleor_loyalty.flows.rule_gifts import RuleGift, give_rule_gifts
 from saleor_loyalty.members.models import Member
@@ -109,7 +110,8 @@ def reward_activities(*, activities: Sequence[Activity], now: datetime) -> dict[
         },
         now=now,
     )
-    evaluate_tiers(member_ids={one.member_id for one in postings}, now=now)
+    changes = evaluate_tiers(member_ids={one.member_id for one in postings}, now=now)
+    tell_of_tiers(changes, now=now)
     return points
 
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from saleor_loyalty.flows.member_mails import tell_of_rewards
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.programs.models import ProgramChannel
 from saleor_loyalty.rewards.models import Redemption, Reward
@@ -108,7 +109,9 @@ def give_rule_gifts(*, gifts: Sequence[RuleGift], now: datetime) -> list[Redempt
         gift.is_gift, gift.price_points = True, 0
         gift.reason, gift.actor = one.rule_name, f"rule:{one.rule_id}"
         new.append(gift)
-    return add_redemptions(new, now=now)
+    written = add_redemptions(new, now=now)
+    tell_of_rewards(written, now=now)
+    return written
 
 
 def _why_not(

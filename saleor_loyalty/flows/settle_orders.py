@@ -9,9 +9,8 @@ from django.db import transaction
 
 from saleor_loyalty.earning.queries import rules_of
 from saleor_loyalty.earning.usage import Customer, UsageBook, open_book
-from saleor_loyalty.emails.operations import queue_emails
-from saleor_loyalty.emails.rules import EmailRequest
 from saleor_loyalty.flows.evaluate_tiers import evaluate_tiers
+from saleor_loyalty.flows.order_mails import tell_of_orders
 from saleor_loyalty.flows.order_postings import postings_of, schedule_maturity_of
 from saleor_loyalty.flows.settle_rewards import settle_rewards
 from saleor_loyalty.flows.settle_rule_gifts import settle_rule_gifts
@@ -25,7 +24,6 @@ from saleor_loyalty.flows.settlement import (
     release,
     settlement_of,
 )
-from saleor_loyalty.flows.thank_you import thank_you_email
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.members.operations import Membership, enroll
 from saleor_loyalty.members.queries import members_of
@@ -34,9 +32,8 @@ from saleor_loyalty.orders.facts import OrderFacts, OrderState
 from saleor_loyalty.orders.models import SettledOrder
 from saleor_loyalty.orders.operations import claim_due, clear_due, postpone, save_settled
 from saleor_loyalty.orders.queries import settled_orders
-from saleor_loyalty.orders.rules import Outcome
 from saleor_loyalty.points.operations import lock_members, post
-from saleor_loyalty.points.queries import posted_for_orders, purses_of
+from saleor_loyalty.points.queries import posted_for_orders
 from saleor_loyalty.programs.queries import TermsIndex, load_terms
 from saleor_loyalty.programs.rules import ProgramTerms
 from saleor_loyalty.spending.queries import spendings_of_orders
@@ -158,15 +155,16 @@ def settle(*, facts: Sequence[OrderFacts], now: datetime) -> SettleReport:
     )
     settle_rule_gifts(settlements.all, before=before, member_ids=member_ids, now=now)
     settle_rewards(orders=facts, now=now)
-    evaluate_tiers(member_ids=set(member_ids.values()), now=now)
-    news = [
-        settlement
-        for settlement in settlements.all
-        if _is_newly_earned(settlement, before=before.get(settlement.facts.order_id))
-    ]
-    emails = _thank_yous(news, member_ids, now=now)
-    queue_emails(requests=emails, now=now)
-    return SettleReport(settled=len(settlements.all), queued_emails=len(emails))
+    changes = evaluate_tiers(member_ids=set(member_ids.values()), now=now)
+    queued = tell_of_orders(
+        settlements.all,
+        before=before,
+        member_ids=member_ids,
+        postings=postings,
+        changes=changes,
+        now=now,
+    )
+    return SettleReport(settled=len(settlements.all), queued_emails=queued)
 
 
 @dataclass(frozen=True)
@@ -299,31 +297,3 @@ def _unmerged(member_ids: Mapping[str, int], *, others: Collection[int]) -> dict
         for member in Member.objects.filter(pk__in=set(member_ids.values()))
     }
     return {order_id: merged[pk] for order_id, pk in member_ids.items()}
-
-
-def _is_newly_earned(settlement: Settlement, *, before: SettledOrder | None) -> bool:
-    return settlement.outcome is Outcome.EARNED and (
-        before is None or before.outcome != Outcome.EARNED.value
-    )
-
-
-def _thank_yous(
-    settlements: Sequence[Settlement], member_ids: Mapping[str, int], *, now: datetime
-) -> list[EmailRequest]:
-    purses = purses_of(member_ids=set(member_ids.values())) if settlements else {}
-    requests = []
-    for settlement in settlements:
-        member_id = member_ids.get(settlement.facts.order_id)
-        if member_id is None or settlement.terms is None or settlement.rate is None:
-            continue
-        request = thank_you_email(
-            order=settlement.facts,
-            terms=settlement.terms,
-            rate=settlement.rate,
-            points_earned=settlement.net,
-            purse=purses[member_id],
-            now=now,
-        )
-        if request is not None:
-            requests.append(request)
-    return requests

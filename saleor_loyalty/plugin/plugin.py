@@ -16,6 +16,7 @@ from saleor.plugins.base_plugin import BasePlugin, ConfigurationTypeField
 from saleor.plugins.error_codes import PluginErrorCode
 from saleor.plugins.models import PluginConfiguration
 
+from saleor_loyalty.emails.palette import is_color
 from saleor_loyalty.orders.operations import mark_due
 from saleor_loyalty.plugin.version import VERSION
 from saleor_loyalty.plugin.wake import wake_settling, wake_spendings
@@ -67,6 +68,28 @@ def validate_one_line(text: str) -> None:
         raise ValidationError("Must be one line.")
 
 
+def validate_color(text: str) -> None:
+    """Refuse what is no colour.
+
+    Raises:
+        ValidationError: it is not written as #4b3fb5.
+
+    """
+    if not is_color(text):
+        raise ValidationError("Must be a colour such as #4b3fb5.")
+
+
+def validate_rate(text: str) -> None:
+    """Refuse what is no number of mails.
+
+    Raises:
+        ValidationError: it is no whole number from 1 on.
+
+    """
+    if not text.isdecimal() or int(text) < 1:
+        raise ValidationError("Must be a whole number, 1 or more.")
+
+
 class LoyaltyPlugin(BasePlugin):
     """Loyalty in Saleor. Global and off by default; holds no state."""
 
@@ -82,6 +105,13 @@ class LoyaltyPlugin(BasePlugin):
         {"name": "sender_address", "value": ""},
         {"name": "storefront_url", "value": ""},
         {"name": "logo_url", "value": ""},
+        {"name": "accent_color", "value": ""},
+        {"name": "postal_address", "value": ""},
+        {"name": "reply_to", "value": ""},
+        {"name": "preferences_url", "value": ""},
+        {"name": "emails_per_minute", "value": ""},
+        {"name": "event_url", "value": ""},
+        {"name": "event_secret", "value": ""},
         {"name": "send_emails", "value": True},
     ]
     CONFIG_STRUCTURE = {
@@ -105,6 +135,44 @@ class LoyaltyPlugin(BasePlugin):
             "help_text": "An image shown on top of mails. Empty: the shop's name.",
             "label": "Logo URL",
         },
+        "accent_color": {
+            "type": ConfigurationTypeField.STRING,
+            "help_text": "Colour of buttons and panels in mails, as #4b3fb5. Empty: that one.",
+            "label": "Colour",
+        },
+        "postal_address": {
+            "type": ConfigurationTypeField.MULTILINE,
+            "help_text": "The shop's postal address, at the foot of mails. Many countries ask for it.",
+            "label": "Postal address",
+        },
+        "reply_to": {
+            "type": ConfigurationTypeField.STRING,
+            "help_text": "Where answers to loyalty mails go. Empty: to the sender.",
+            "label": "Reply address",
+        },
+        "preferences_url": {
+            "type": ConfigurationTypeField.STRING,
+            "help_text": (
+                "The storefront's own page where members choose their mails; it gets the token at its end. "
+                "Empty: our page."
+            ),
+            "label": "Page of preferences",
+        },
+        "emails_per_minute": {
+            "type": ConfigurationTypeField.STRING,
+            "help_text": "How many mails the mail server takes in a minute. Empty: any number.",
+            "label": "Mails a minute",
+        },
+        "event_url": {
+            "type": ConfigurationTypeField.STRING,
+            "help_text": "Where kinds of mail go that the shop sends with a tool of its own.",
+            "label": "URL of mail events",
+        },
+        "event_secret": {
+            "type": ConfigurationTypeField.SECRET,
+            "help_text": "Signs mail events: HMAC-SHA256, in the header Loyalty-Signature.",
+            "label": "Secret of mail events",
+        },
         "send_emails": {
             "type": ConfigurationTypeField.BOOLEAN,
             "help_text": "Switch off to keep mails in the queue, thank-yous for two weeks at most.",
@@ -123,6 +191,11 @@ class LoyaltyPlugin(BasePlugin):
             ("sender_address", settings.sender_address, validate_email),
             ("storefront_url", settings.storefront_url, URLValidator(["http", "https"])),
             ("logo_url", settings.logo_url, URLValidator(["http", "https"])),
+            ("accent_color", settings.accent_color, validate_color),
+            ("reply_to", settings.reply_to, validate_email),
+            ("preferences_url", settings.preferences_url, URLValidator(["http", "https"])),
+            ("emails_per_minute", settings.emails_per_minute, validate_rate),
+            ("event_url", settings.event_url, URLValidator(["http", "https"])),
         )
         errors = {}
         for field, value, validate in checks:

@@ -18,6 +18,7 @@ from saleor_loyalty.flows.keep_rewards import (
     expire_redemptions,
     issue_redemptions,
 )
+from saleor_loyalty.flows.member_mails import tell_of_matured_points
 from saleor_loyalty.flows.merge_members import move_late_points
 from saleor_loyalty.flows.review_tiers import (
     apply_changed_ladders,
@@ -31,7 +32,6 @@ from saleor_loyalty.orders.queries import swept_until
 from saleor_loyalty.points.sweeps import expire_due, mature_due, void_due_holds
 from saleor_loyalty.points.verification import verify
 from saleor_loyalty.programs.queries import earliest_rate_at
-from saleor_loyalty.shop.mail import mail_sender
 from saleor_loyalty.shop.orders import (
     SWEEP_OVERLAP,
     changed_orders,
@@ -39,6 +39,7 @@ from saleor_loyalty.shop.orders import (
     load_order_facts,
 )
 from saleor_loyalty.shop.points_means import shut_used
+from saleor_loyalty.shop.post_office import post_office
 from saleor_loyalty.shop.rewards import close, issue
 from saleor_loyalty.shop.settings import load_settings
 from saleor_loyalty.shop.spending_looks import look_after_spendings
@@ -132,12 +133,9 @@ def send_due_emails_task() -> None:
     settings = load_settings()
     if settings is None or not settings.send_emails:
         return
+    office = post_office(settings)
     for _ in range(ROUNDS_PER_TASK):
-        report = deliver_due(
-            sender_for=partial(mail_sender, settings=settings),
-            clock=timezone.now,
-            limit=EMAIL_BATCH,
-        )
+        report = deliver_due(office=office, clock=timezone.now, limit=EMAIL_BATCH)
         if report.claimed == 0:
             break
     else:
@@ -170,7 +168,9 @@ def move_due_points_task() -> None:
     if load_settings() is None:
         return
     now = timezone.now()
-    voided, matured, expired = void_due_holds(now=now), mature_due(now=now), expire_due(now=now)
+    voided = void_due_holds(now=now)
+    matured = mature_due(now=now, then=partial(tell_of_matured_points, now=now))
+    expired = expire_due(now=now)
     if voided or matured or expired:
         logger.info(
             "Loyalty points: %s holds voided, %s lots matured, %s expired",

@@ -28,8 +28,11 @@ LATE = timedelta(days=1)
 Row = TypeVar("Row", bound=Model)
 
 
-def mature_due(*, now: datetime) -> int:
-    """Make pending points available whose time has come; return the number of lots."""
+def mature_due(*, now: datetime, then: Callable[[Sequence[Lot]], object] = len) -> int:
+    """Make pending points available whose time has come; return the number of lots.
+
+    `then` is told, in the same transaction, of the lots as they were before.
+    """
     due = Lot.objects.filter(pending__gt=0, matures_at__lte=now).order_by("matures_at", "id")
 
     def in_time(lot: Lot) -> Mature:
@@ -37,7 +40,7 @@ def mature_due(*, now: datetime) -> int:
         at = lot.matures_at or now
         return maturing(lot, at=at, usable_at=at if now - at < LATE else now, actor="")
 
-    return _post_all(due, in_time, now=now)
+    return _post_all(due, in_time, now=now, then=then)
 
 
 def maturing(lot: Lot, *, at: datetime, actor: str, usable_at: datetime | None = None) -> Mature:
@@ -71,7 +74,13 @@ def void_due_holds(*, now: datetime) -> int:
     return _post_all(due, timeout, now=now)
 
 
-def _post_all(due: QuerySet[Row], posting_of: Callable[[Row], Posting], *, now: datetime) -> int:
+def _post_all(
+    due: QuerySet[Row],
+    posting_of: Callable[[Row], Posting],
+    *,
+    now: datetime,
+    then: Callable[[Sequence[Row]], object] = len,
+) -> int:
     """Post for each row that is due until none is left; return how many were posted.
 
     A row whose posting is refused (its member's ledger drifts) is logged and left for the next
@@ -81,7 +90,9 @@ def _post_all(due: QuerySet[Row], posting_of: Callable[[Row], Posting], *, now: 
     refused: set[int] = set()
     while rows := list(due.exclude(pk__in=refused)[:POSTINGS_A_CALL]):
         postings = [posting_of(row) for row in rows]
-        posted = _post_what_can_be(postings, now=now)
+        with transaction.atomic():
+            posted = _post_what_can_be(postings, now=now)
+            then([row for row, one in zip(rows, postings, strict=True) if one.key in posted])
         done += len(posted)
         refused |= {
             row.pk for row, one in zip(rows, postings, strict=True) if one.key not in posted
@@ -97,7 +108,8 @@ def _post_what_can_be(postings: Sequence[Posting], *, now: datetime) -> frozense
         if len(postings) == 1:
             logger.exception("Member %s: %s", postings[0].member_id, postings[0].key)
             return frozenset()
-    return frozenset().union(*(_post_what_can_be([posting], now=now) for posting in postings))
+    in_order = sorted(postings, key=lambda one: one.member_id)  # as everybody locks members
+    return frozenset().union(*(_post_what_can_be([posting], now=now) for posting in in_order))
 
 
 # Which lots are due. Their time is asked for again under the members' locks: who was active

@@ -44,7 +44,19 @@ def mail_sender(channel_id: int | None, *, settings: LoyaltySettings) -> MailSen
             or site_settings.default_mail_sender_address
             or default_address
         ),
-        shop=ShopIdentity(name=site.name, url=settings.storefront_url, logo_url=settings.logo_url),
+        reply_to=settings.reply_to,
+        shop=shop_identity(settings, name=site.name),
+    )
+
+
+def shop_identity(settings: LoyaltySettings, *, name: str) -> ShopIdentity:
+    """Return how the shop presents itself in mails and on pages."""
+    return ShopIdentity(
+        name=name,
+        url=settings.storefront_url,
+        logo_url=settings.logo_url,
+        accent_color=settings.accent_color,
+        postal_address=settings.postal_address,
     )
 
 

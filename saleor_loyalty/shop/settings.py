@@ -16,7 +16,19 @@ class LoyaltySettings:
     sender_address: str = ""
     storefront_url: str = ""
     logo_url: str = ""
+    accent_color: str = ""
+    postal_address: str = ""
+    reply_to: str = ""
+    preferences_url: str = ""
+    event_url: str = ""
+    event_secret: str = ""
+    emails_per_minute: str = ""
     send_emails: bool = True
+
+    @property
+    def a_minute(self) -> int | None:
+        """How many mails may leave in a minute; None: as many as there are."""
+        return int(self.emails_per_minute) if self.emails_per_minute.isdecimal() else None
 
 
 def settings_from(configuration: list[dict[str, Any]]) -> LoyaltySettings:

@@ -514,7 +514,7 @@ def test_orders_are_thanked_for_once(program, ada, orders):
     settle(orders, make_order(user_id=ada.pk, state=OrderState.CANCELLED))
     settle(orders, make_order(user_id=ada.pk))
 
-    message = EmailMessage.objects.get()
+    message = EmailMessage.objects.get(key__startswith="thank_you")
     assert (message.key, message.recipient) == ("thank_you:order-1", "ada@example.com")
     assert message.facts["points_earned"] == 1000
     assert message.facts["points_balance"] == 1000
@@ -567,7 +567,7 @@ def test_mail_and_points_are_one_transaction(program, ada, orders, monkeypatch):
     def broken(**_):
         raise ConnectionError("killed")
 
-    monkeypatch.setattr("saleor_loyalty.flows.settle_orders.queue_emails", broken)
+    monkeypatch.setattr("saleor_loyalty.flows.mail_desk.queue_emails", broken)
     settle(orders, make_order(user_id=ada.pk))
     assert (Entry.objects.count(), EmailMessage.objects.count()) == (0, 0)
     monkeypatch.undo()

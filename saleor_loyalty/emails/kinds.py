@@ -1,0 +1,442 @@
+"""What each mail says until the shop writes its own words, and what it may speak of.
+
+The texts are marked for translation here and translated when a mail is rendered, sentence by
+sentence. Their language is that of `emails.texts`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from saleor_loyalty.emails.rules import EmailKind
+
+Sentences = tuple[str, ...]
+
+
+def _(text: str) -> str:
+    """Mark a text for translation."""
+    return text
+
+
+class VariableType(StrEnum):
+    """How a variable's fact is written in the reader's language.
+
+    NAME is a text that may have translations ({"": "Gold", "hr": "Zlatna"}); MEASURE is what counts
+    towards tiers: points, money or orders. ORDINAL is the tenth of something, DAYS a number of
+    days, and PERIOD a month ("2026-05") or a year ("2026").
+    """
+
+    TEXT = "text"
+    NAME = "name"
+    POINTS = "points"
+    MONEY = "money"
+    DATE = "date"
+    NUMBER = "number"
+    ORDINAL = "ordinal"
+    DAYS = "days"
+    MEASURE = "measure"
+    PERIOD = "period"
+
+
+class Block(StrEnum):
+    """What a mail can show beside its words."""
+
+    POINTS = "points"
+    ORDER = "order"
+    TIER = "tier"
+    BENEFITS = "benefits"
+    EXPIRING = "expiring"
+    REFUND = "refund"
+    REWARD = "reward"
+    STATEMENT = "statement"
+
+
+VARIABLES: Mapping[str, VariableType] = {
+    "first_name": VariableType.TEXT,
+    "shop_name": VariableType.TEXT,
+    "program_name": VariableType.TEXT,
+    "points_balance": VariableType.POINTS,
+    "balance_value": VariableType.MONEY,
+    "points_earned": VariableType.POINTS,
+    "points_pending": VariableType.POINTS,
+    "order_number": VariableType.TEXT,
+    "ordered_on": VariableType.DATE,
+    "total": VariableType.MONEY,
+    "order_count": VariableType.ORDINAL,
+    "tier_name": VariableType.NAME,
+    "tier_until": VariableType.DATE,
+    "reached_tier": VariableType.NAME,
+    "next_tier_name": VariableType.NAME,
+    "missing": VariableType.MEASURE,
+    "missing_by": VariableType.DATE,
+    "points_matured": VariableType.POINTS,
+    "points_expiring": VariableType.POINTS,
+    "expires_on": VariableType.DATE,
+    "days_left": VariableType.DAYS,
+    "points_taken": VariableType.POINTS,
+    "points_given_back": VariableType.POINTS,
+    "refunded": VariableType.MONEY,
+    "reward_name": VariableType.NAME,
+    "reward_code": VariableType.TEXT,
+    "reward_until": VariableType.DATE,
+    "reward_price": VariableType.POINTS,
+    "day_name": VariableType.TEXT,
+    "gift_points": VariableType.POINTS,
+    "last_ordered_on": VariableType.DATE,
+    "period": VariableType.PERIOD,
+    "points_spent": VariableType.POINTS,
+    "points_expired": VariableType.POINTS,
+    "orders": VariableType.NUMBER,
+    "joined_on": VariableType.DATE,
+}
+ALWAYS = ("shop_name", "program_name", "points_balance")
+OFTEN = ("first_name", "balance_value")
+
+
+@dataclass(frozen=True, kw_only=True)
+class KindSpec:
+    """A kind of mail: its texts, what they may speak of, and its blocks in their usual order.
+
+    `body` and `closing` are paragraphs of sentences. Texts may have the variables in `sure`; those in
+    `maybe`, which can be empty, only in optional parts. `name` and `reason` are for the member and
+    are not the shop's to edit: what the mail is called where one chooses, and why one gets it.
+    """
+
+    name: str
+    subject: str
+    preheader: str
+    heading: str
+    body: tuple[Sentences, ...]
+    reason: str
+    sure: tuple[str, ...] = ()
+    maybe: tuple[str, ...] = ()
+    blocks: tuple[Block, ...] = ()
+    closing: tuple[Sentences, ...] = ()
+    button: str = _("Visit {shop_name}")
+
+    @property
+    def always(self) -> tuple[str, ...]:
+        """Return the variables that have a value in every mail of the kind."""
+        return ALWAYS + self.sure
+
+    @property
+    def allowed(self) -> tuple[str, ...]:
+        """Return the variables that its texts may have."""
+        return self.always + OFTEN + self.maybe
+
+
+_TIER = ("tier_name", "tier_until", "next_tier_name", "missing", "missing_by")
+_IN_TIER = ("tier_until", "next_tier_name", "missing", "missing_by")
+_ORDER = ("order_number", "ordered_on", "total", "order_count")
+_EARNED = ("points_earned", "points_pending", "reached_tier")
+_EXPIRING = ("points_expiring", "expires_on", "days_left")
+_MEMBER = _("You receive this message because you are a member of {program_name} at {shop_name}.")
+_BUYER = _(
+    "You receive this message because you are a member of {program_name} and placed this order at {shop_name}."
+)
+_FRIEND = _(
+    "You receive this message because you agreed to hear from {program_name} at {shop_name}."
+)
+_THANKS_SUBJECT = _("Thank you[, {first_name}]![ Your order has earned you {points_earned}]")
+_RECEIVED = _("We have received your order {order_number} of {ordered_on}.")
+_BALANCE = _("Your balance is now {points_balance}.")
+_PRESENT = _("[As a little present, {gift_points} are on your account.]")
+_GIFT = _("[A present is waiting for you, too: {reward_name}.]")
+
+KINDS: Mapping[EmailKind, KindSpec] = {
+    EmailKind.WELCOME: KindSpec(
+        name=_("Welcome"),
+        subject=_("Welcome to {program_name}[, {first_name}]!"),
+        preheader=_("From now on every order brings you something back."),
+        heading=_("Welcome[, {first_name}]!"),
+        body=(
+            (
+                _("It is good to have you in {program_name}."),
+                _("From now on you collect with every order at {shop_name}."),
+                _("You need no card: just log in when you shop."),
+            ),
+        ),
+        closing=((_("If you have a question, simply reply to this message."),),),
+        reason=_MEMBER,
+        maybe=("points_earned", *_TIER),
+        blocks=(Block.POINTS, Block.TIER),
+        button=_("See what you can get"),
+    ),
+    EmailKind.THANK_YOU: KindSpec(
+        name=_("Thanks for your orders"),
+        subject=_THANKS_SUBJECT,
+        preheader=_BALANCE,
+        heading=_("Thank you[, {first_name}]!"),
+        body=((_RECEIVED, _("We are glad to have you with us.")),),
+        reason=_BUYER,
+        sure=_ORDER,
+        maybe=(*_EARNED, *_TIER),
+        blocks=(Block.POINTS, Block.ORDER, Block.TIER),
+    ),
+    EmailKind.THANK_YOU_FIRST: KindSpec(
+        name=_("Thanks for the first order"),
+        subject=_("Welcome[, {first_name}], and thank you for your first order"),
+        preheader=_("Your first points in {program_name} are here."),
+        heading=_("Thank you for your first order[, {first_name}]!"),
+        body=(
+            (
+                _RECEIVED,
+                _("It is your first one with us, and it makes you a member of {program_name}."),
+                _("[It has taken you to {reached_tier} at once!]"),
+            ),
+            (_("From now on every order brings you something back."),),
+        ),
+        reason=_BUYER,
+        sure=_ORDER,
+        maybe=(*_EARNED, *_TIER),
+        blocks=(Block.POINTS, Block.ORDER, Block.TIER),
+    ),
+    EmailKind.THANK_YOU_TIER: KindSpec(
+        name=_("Thanks for the order that reached a tier"),
+        subject=_("Congratulations[, {first_name}]: you have reached {tier_name}"),
+        preheader=_("Your order {order_number} made it."),
+        heading=_("Welcome to {tier_name}[, {first_name}]!"),
+        body=(
+            (
+                _RECEIVED,
+                _("With it you have reached {tier_name}, and we are proud to have you there."),
+                _("[It is yours until {tier_until}.]"),
+            ),
+        ),
+        reason=_BUYER,
+        sure=(*_ORDER, "tier_name"),
+        maybe=(*_EARNED, *_IN_TIER),
+        blocks=(Block.TIER, Block.BENEFITS, Block.POINTS, Block.ORDER),
+        button=_("See what is yours now"),
+    ),
+    EmailKind.THANK_YOU_MILESTONE: KindSpec(
+        name=_("Thanks for a milestone, such as the tenth order"),
+        subject=_("Your {order_count} order[, {first_name}]: thank you!"),
+        preheader=_("Not many come this far."),
+        heading=_("Your {order_count} order[, {first_name}]!"),
+        body=(
+            (
+                _RECEIVED,
+                _("It is your {order_count} order with us."),
+                _("Thank you for coming back, again and again."),
+            ),
+        ),
+        reason=_BUYER,
+        sure=_ORDER,
+        maybe=(*_EARNED, *_TIER),
+        blocks=(Block.POINTS, Block.ORDER, Block.TIER),
+    ),
+    EmailKind.POINTS_AVAILABLE: KindSpec(
+        name=_("Points that you can use now"),
+        subject=_("[{first_name}, ]{points_matured} can be used now"),
+        preheader=_BALANCE,
+        heading=_("[{first_name}, ]they are yours now"),
+        body=(
+            (_("{points_matured} from your earlier orders can be used from today on."), _BALANCE),
+        ),
+        reason=_MEMBER,
+        sure=("points_matured",),
+        maybe=("points_pending",),
+        blocks=(Block.POINTS,),
+        button=_("Use them at {shop_name}"),
+    ),
+    EmailKind.POINTS_EXPIRING: KindSpec(
+        name=_("Points that will expire"),
+        subject=_("[{first_name}, ]{points_expiring} will expire on {expires_on}"),
+        preheader=_("You have {days_left} to use them."),
+        heading=_("Do not let them go to waste[, {first_name}]"),
+        body=(
+            (
+                _("{points_expiring} of yours can be used until {expires_on}, for {days_left}."),
+                _("It would be a pity to lose them."),
+            ),
+        ),
+        reason=_MEMBER,
+        sure=_EXPIRING,
+        blocks=(Block.EXPIRING, Block.POINTS),
+        button=_("Use them at {shop_name}"),
+    ),
+    EmailKind.POINTS_EXPIRING_LAST: KindSpec(
+        name=_("Points that expire soon: last reminder"),
+        subject=_("Last chance[, {first_name}]: {points_expiring} expire on {expires_on}"),
+        preheader=_("You have {days_left} to use them."),
+        heading=_("Last chance[, {first_name}]"),
+        body=(
+            (
+                _("{points_expiring} of yours expire at the end of {expires_on}."),
+                _("This is our last reminder of them."),
+            ),
+        ),
+        reason=_MEMBER,
+        sure=_EXPIRING,
+        blocks=(Block.EXPIRING, Block.POINTS),
+        button=_("Use them at {shop_name}"),
+    ),
+    EmailKind.REFUND_EXPLAINED: KindSpec(
+        name=_("What a refund means for your points"),
+        subject=_("Your refund for order {order_number}, and your points"),
+        preheader=_BALANCE,
+        heading=_("Your refund[, {first_name}]"),
+        body=(
+            (
+                _("[{refunded} of your order {order_number} went back to you.]"),
+                _("Points that came with it went back as well: here is how your balance changed."),
+            ),
+        ),
+        closing=((_("If something is not right, simply reply to this message."),),),
+        reason=_BUYER,
+        sure=("order_number",),
+        maybe=("refunded", "points_taken", "points_given_back"),
+        blocks=(Block.REFUND, Block.POINTS),
+    ),
+    EmailKind.REWARD_ISSUED: KindSpec(
+        name=_("Your rewards"),
+        subject=_("[{first_name}, ]here is your reward: {reward_name}"),
+        preheader=_("[Your code: {reward_code}]"),
+        heading=_("Enjoy it[, {first_name}]!"),
+        body=(
+            (
+                _("Here is your reward: {reward_name}."),
+                _("[Enter the code {reward_code} at checkout.]"),
+                _("[It is good until {reward_until}.]"),
+            ),
+        ),
+        reason=_MEMBER,
+        sure=("reward_name",),
+        maybe=("reward_code", "reward_until", "reward_price"),
+        blocks=(Block.REWARD, Block.POINTS),
+    ),
+    EmailKind.TIER_REACHED: KindSpec(
+        name=_("Tiers that you reach"),
+        subject=_("Congratulations[, {first_name}]: you have reached {tier_name}"),
+        preheader=_("See what is yours now."),
+        heading=_("Welcome to {tier_name}[, {first_name}]!"),
+        body=(
+            (
+                _("You have reached {tier_name} in {program_name}."),
+                _("[It is yours until {tier_until}.]"),
+            ),
+        ),
+        reason=_MEMBER,
+        sure=("tier_name",),
+        maybe=_IN_TIER,
+        blocks=(Block.TIER, Block.BENEFITS, Block.POINTS),
+        button=_("See what is yours now"),
+    ),
+    EmailKind.TIER_AT_RISK: KindSpec(
+        name=_("Tiers that you may lose"),
+        subject=_("[{first_name}, ]keep {tier_name}[: {missing} to go]"),
+        preheader=_("Until {missing_by} you can still make it."),
+        heading=_("Stay with us in {tier_name}[, {first_name}]"),
+        body=(
+            (
+                _("Your tier {tier_name} is yours until {missing_by}."),
+                _("[With {missing} more by then you keep it.]"),
+            ),
+        ),
+        reason=_MEMBER,
+        sure=("tier_name", "missing_by"),
+        maybe=("tier_until", "next_tier_name", "missing"),
+        blocks=(Block.TIER, Block.BENEFITS),
+    ),
+    EmailKind.BIRTHDAY: KindSpec(
+        name=_("Birthday greetings"),
+        subject=_("Happy birthday[, {first_name}]!"),
+        preheader=_("All the best from {shop_name}."),
+        heading=_("Happy birthday[, {first_name}]!"),
+        body=(
+            (
+                _("All of us at {shop_name} wish you a wonderful day."),
+                _PRESENT,
+                _GIFT,
+            ),
+        ),
+        reason=_FRIEND,
+        maybe=("gift_points", "reward_name", "reward_code", "reward_until"),
+        blocks=(Block.REWARD,),
+    ),
+    EmailKind.PERSONAL_DAY: KindSpec(
+        name=_("Greetings on days that you told us of"),
+        subject=_("{day_name}: all the best[, {first_name}]!"),
+        preheader=_("We remember the days that matter to you."),
+        heading=_("All the best for today[, {first_name}]!"),
+        body=(
+            (
+                _("You told us of this day: {day_name}."),
+                _("All of us at {shop_name} hope that it is a happy one."),
+                _PRESENT,
+                _GIFT,
+            ),
+        ),
+        reason=_FRIEND,
+        sure=("day_name",),
+        maybe=("gift_points", "reward_name", "reward_code", "reward_until"),
+        blocks=(Block.REWARD,),
+    ),
+    EmailKind.SECOND_PURCHASE: KindSpec(
+        name=_("Ideas after the first order"),
+        subject=_("[{first_name}, ]how do you like it?"),
+        preheader=_("[{points_balance} are waiting for you.]"),
+        heading=_("How do you like it[, {first_name}]?"),
+        body=(
+            (
+                _("On {last_ordered_on} you ordered from us for the first time."),
+                _("We hope that you enjoy what you chose."),
+                _("[By the way: {points_balance} are waiting for you.]"),
+            ),
+        ),
+        closing=((_("If anything is not as it should be, reply: we will put it right."),),),
+        reason=_FRIEND,
+        sure=("last_ordered_on",),
+        maybe=_TIER,
+        blocks=(Block.POINTS, Block.TIER),
+        button=_("See what is new"),
+    ),
+    EmailKind.WIN_BACK: KindSpec(
+        name=_("When we have not heard of you for long"),
+        subject=_("[{first_name}, ]we miss you"),
+        preheader=_("[{points_balance} are waiting for you.]"),
+        heading=_("We miss you[, {first_name}]"),
+        body=(
+            (
+                _("Your last order was on {last_ordered_on}: that is long for you."),
+                _("We would be happy to see you again."),
+                _("[{points_balance} are waiting for you.]"),
+            ),
+        ),
+        closing=((_("If we did something wrong, reply and tell us: we read every answer."),),),
+        reason=_FRIEND,
+        sure=("last_ordered_on",),
+        maybe=_TIER,
+        blocks=(Block.POINTS, Block.TIER),
+        button=_("See what is new"),
+    ),
+    EmailKind.STATEMENT_MONTHLY: KindSpec(
+        name=_("Monthly statement"),
+        subject=_("Your points in {period}"),
+        preheader=_BALANCE,
+        heading=_("Your points in {period}"),
+        body=((_("[{first_name}, ]this is what happened on your account in {period}."),),),
+        reason=_FRIEND,
+        sure=("period", "orders"),
+        maybe=("points_earned", "points_spent", "points_expired", *_TIER),
+        blocks=(Block.STATEMENT, Block.TIER),
+    ),
+    EmailKind.STATEMENT_YEARLY: KindSpec(
+        name=_("Year in review"),
+        subject=_("Your {period} with {shop_name}[, {first_name}]"),
+        preheader=_("A year in numbers, and a thank-you."),
+        heading=_("Your {period} with us[, {first_name}]"),
+        body=(
+            (
+                _("Another year together: thank you!"),
+                _("This is what {period} was like."),
+            ),
+        ),
+        closing=((_("We look forward to the next one."),),),
+        reason=_FRIEND,
+        sure=("period", "orders", "joined_on"),
+        maybe=("points_earned", "points_spent", "points_expired", *_TIER),
+        blocks=(Block.STATEMENT, Block.TIER),
+    ),
+}

@@ -1,0 +1,199 @@
+"""Whether a mail may leave: to whom, in which language, and if not, why."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from saleor_loyalty.emails.links import LinkPurpose, MemberLink, sign
+from saleor_loyalty.emails.models import EmailAddressFailure, EmailMessage
+from saleor_loyalty.emails.rules import (
+    Drop,
+    EmailKind,
+    Go,
+    Purpose,
+    Verdict,
+    Wait,
+    Why,
+    purpose_of,
+)
+from saleor_loyalty.mailings.queries import choices_of, mailings_of, marketing_sent_to
+from saleor_loyalty.mailings.rules import (
+    WEEK,
+    Choices,
+    MailingTerms,
+    has_room_at,
+    obstacle,
+    quiet_until,
+)
+from saleor_loyalty.members.models import Member
+from saleor_loyalty.points.operations import lock_members
+from saleor_loyalty.tiers.queries import standings_of
+
+LATE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Person:
+    """How a customer can be written to."""
+
+    email: str
+    first_name: str = ""
+    language_code: str = ""
+
+
+# Returns customers by the id of their account; who is gone or inactive is left out.
+FindPeople = Callable[[Collection[int]], Mapping[int, Person]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinkMaker:
+    """Makes the addresses of the pages that mails link to; `base` ends with a slash.
+
+    `preferences_base`: the storefront's own page of preferences, if it has one; it gets the token
+    after it.
+    """
+
+    base: str
+    preferences_base: str = ""
+
+    def preferences(self, link: MemberLink) -> str:
+        """Return the address of a member's page of preferences."""
+        token = sign(link, purpose=LinkPurpose.PREFERENCES)
+        return f"{self.preferences_base or f'{self.base}preferences/'}{token}"
+
+    def unsubscribe(self, link: MemberLink) -> str:
+        """Return the address that stops marketing by one POST."""
+        return f"{self.base}unsubscribe/{sign(link, purpose=LinkPurpose.UNSUBSCRIBE)}"
+
+
+@dataclass
+class _World:
+    """What is known of the members of some mails."""
+
+    members: Mapping[int, Member] = field(default_factory=dict)
+    people: Mapping[int, Person] = field(default_factory=dict)
+    mailings: Mapping[int, MailingTerms] = field(default_factory=dict)
+    choices: Mapping[int, Choices] = field(default_factory=dict)
+    tiers: Mapping[int, int | None] = field(default_factory=dict)
+    sent: dict[int, list[datetime]] = field(default_factory=dict)
+    failed: Collection[str] = ()
+
+    def member_of(self, message: EmailMessage) -> Member | None:
+        """Return the member of a mail, by now."""
+        found = self.members.get(message.member_id or 0)
+        return (found.merged_into or found) if found else None
+
+    def person_of(self, member: Member) -> Person | None:
+        """Return how a member can be written to; who was imported has an address alone."""
+        if member.user_id is not None:
+            return self.people.get(member.user_id)
+        return Person(email=member.email) if member.email else None
+
+
+def approve(
+    messages: Sequence[EmailMessage], now: datetime, *, find_people: FindPeople, links: LinkMaker
+) -> dict[int, Verdict]:
+    """Decide of claimed mails which may leave; a bounded number of queries.
+
+    Call it in a transaction. It locks the members who are to get marketing, so that two workers
+    do not both send the last mail of a week.
+    """
+    world = _look(messages, now=now, find_people=find_people)
+    return {message.pk: _decide(message, world, now=now, links=links) for message in messages}
+
+
+def _look(messages: Sequence[EmailMessage], *, now: datetime, find_people: FindPeople) -> _World:
+    ids = {one.member_id for one in messages if one.member_id is not None}
+    found = Member.objects.select_related("merged_into", "program").in_bulk(ids)
+    members = {member.pk: member.merged_into or member for member in found.values()}
+    targets = {
+        members[one.member_id].pk
+        for one in messages
+        if _is_marketing(one) and one.member_id in members
+    }
+    lock_members(member_ids=targets)
+    owners = {member.pk for member in members.values()}
+    people = find_people(
+        {member.user_id for member in members.values() if member.user_id is not None}
+    )
+    addresses = {one.recipient.lower() for one in messages}
+    addresses |= {person.email.lower() for person in people.values()}
+    addresses |= {member.email.lower() for member in members.values()}
+    standings = standings_of(member_ids=owners)
+    return _World(
+        members=found,
+        people=people,
+        mailings=mailings_of(program_ids={member.program_id for member in members.values()}),
+        choices=choices_of(member_ids=owners),
+        tiers={pk: row.tier_id for pk, row in standings.items()},
+        sent=marketing_sent_to(member_ids=targets, since=now - WEEK) if targets else {},
+        failed=set(
+            EmailAddressFailure.objects.filter(pk__in=addresses - {""}).values_list("pk", flat=True)
+        ),
+    )
+
+
+def _is_marketing(message: EmailMessage) -> bool:
+    return purpose_of(EmailKind(message.kind)) is Purpose.MARKETING
+
+
+def _decide(message: EmailMessage, world: _World, *, now: datetime, links: LinkMaker) -> Verdict:
+    kind = EmailKind(message.kind)
+    member = world.member_of(message)
+    if member is None:
+        return _without_member(message, world)
+    person = world.person_of(member)
+    choices, terms = world.choices[member.pk], world.mailings[member.program_id]
+    recipient = message.recipient or (person.email if person else "")
+    language = (
+        choices.language_code or message.language_code or (person.language_code if person else "")
+    )
+    why = obstacle(
+        kind,
+        terms,
+        choices,
+        tier_id=world.tiers.get(member.pk),
+        channel_id=message.channel_id,
+        language_code=language,
+    )
+    if why is None and not recipient:
+        why = Why.NO_ADDRESS
+    if why is None and recipient.lower() in world.failed:
+        why = Why.ADDRESS_FAILED
+    if why is not None:
+        return Drop(why=why)
+    if _is_marketing(message):
+        waiting = _wait(member, choices, terms, world, now=now)
+        if waiting is not None:
+            return waiting
+        world.sent.setdefault(member.pk, []).append(now)
+    link = MemberLink(member.pk, kind)
+    return Go(
+        recipient=recipient,
+        language_code=language or "en",
+        first_name=person.first_name if person else "",
+        transport=terms.kind(kind).transport,
+        preferences_url=links.preferences(link),
+        unsubscribe_url=links.unsubscribe(link) if _is_marketing(message) else "",
+    )
+
+
+def _without_member(message: EmailMessage, world: _World) -> Verdict:
+    """Decide of a mail to somebody who is no member, as to a guest whom a programme invites."""
+    if not message.recipient or message.member_id is not None:
+        return Drop(why=Why.NO_ADDRESS)
+    if message.recipient.lower() in world.failed:
+        return Drop(why=Why.ADDRESS_FAILED)
+    return Go(recipient=message.recipient, language_code=message.language_code or "en")
+
+
+def _wait(
+    member: Member, choices: Choices, terms: MailingTerms, world: _World, *, now: datetime
+) -> Wait | None:
+    """Return until when marketing to a member must wait, or None."""
+    free_at = has_room_at(world.sent.get(member.pk, ()), now, terms)
+    if free_at is not None:
+        return Wait(until=free_at + LATE, why=Why.WEEKLY_LIMIT)
+    zone = choices.time_zone or member.program.time_zone
+    over_at = quiet_until(now, terms, time_zone=zone)
+    return None if over_at is None else Wait(until=over_at, why=Why.QUIET_HOURS)

@@ -1,0 +1,1 @@
+"""What a programme sends to whom and when: kinds, targets, consent, preferences, days."""

@@ -1,0 +1,215 @@
+"""Writes of programmes' mailings, members' preferences and their days."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+from django.db import transaction
+
+from saleor_loyalty.emails.rules import EmailKind
+from saleor_loyalty.mailings.models import Consent, MemberPreferences, PersonalDay, ProgramMailing
+from saleor_loyalty.mailings.rules import (
+    CHOICES,
+    MAX_DAY_NAME_LENGTH,
+    MAX_PERSONAL_DAYS,
+    ConsentSource,
+    DayKind,
+    KindTerms,
+    MailingTerms,
+    PersonalDayInvalid,
+    PreferencesInvalid,
+    check_kind,
+    check_mailing,
+    check_time_zone,
+)
+from saleor_loyalty.members.models import Member
+from saleor_loyalty.programs.models import Program
+
+MAX_LANGUAGE_LENGTH = 35
+LEAP_YEAR = 2000
+
+
+@dataclass(frozen=True, kw_only=True)
+class MailingChanges:
+    """What to change of how a programme sends mails; None stays."""
+
+    quiet_from: int | None = None
+    quiet_until: int | None = None
+    weekly_limit: int | None = None
+    milestones: Collection[int] | None = None
+
+
+@transaction.atomic
+def change_mailing(*, program_id: int, changes: MailingChanges, now: datetime) -> MailingTerms:
+    """Change the limits of a programme's mails.
+
+    Raises:
+        MailingInvalid: a part makes no sense.
+
+    """
+    terms = _locked_terms(program_id)
+    values = {
+        name: value
+        for name in ("quiet_from", "quiet_until", "weekly_limit")
+        if (value := getattr(changes, name)) is not None
+    }
+    terms = replace(terms, **values)
+    if changes.milestones is not None:
+        terms = replace(terms, milestones=tuple(sorted(set(changes.milestones))))
+    check_mailing(terms)
+    _save(program_id, terms, now=now)
+    return terms
+
+
+@transaction.atomic
+def change_kind(
+    *, program_id: int, kind: EmailKind, terms: KindTerms, now: datetime
+) -> MailingTerms:
+    """Set how a programme sends a kind of mail.
+
+    Raises:
+        MailingInvalid: a part makes no sense.
+
+    """
+    check_kind(kind, terms)
+    mailing = _locked_terms(program_id)
+    mailing = replace(mailing, kinds={**mailing.kinds, kind: terms})
+    _save(program_id, mailing, now=now)
+    return mailing
+
+
+def _locked_terms(program_id: int) -> MailingTerms:
+    Program.objects.select_for_update().get(pk=program_id)
+    row = ProgramMailing.objects.filter(pk=program_id).first()
+    return MailingTerms.from_json(row.terms) if row else MailingTerms()
+
+
+def _save(program_id: int, terms: MailingTerms, *, now: datetime) -> None:
+    ProgramMailing.objects.update_or_create(
+        program_id=program_id, defaults={"terms": terms.as_json(), "updated_at": now}
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreferenceChanges:
+    """What a member changes; None stays. `stopped` are kinds as members choose them."""
+
+    accepts_marketing: bool | None = None
+    stopped: Collection[EmailKind] | None = None
+    language_code: str | None = None
+    time_zone: str | None = None
+
+
+@transaction.atomic
+def change_preferences(
+    *,
+    member_id: int,
+    changes: PreferenceChanges,
+    source: ConsentSource,
+    now: datetime,
+    actor: str = "",
+    wording: str = "",
+) -> MemberPreferences:
+    """Change what a member chose; a change of consent leaves a row that proves it.
+
+    A repeat changes nothing.
+
+    Raises:
+        PreferencesInvalid: a kind that is none to choose, no language code, or no time zone.
+
+    """
+    _check(changes)
+    MemberPreferences.objects.bulk_create(
+        [MemberPreferences(member_id=member_id)], ignore_conflicts=True
+    )
+    row = MemberPreferences.objects.select_for_update().get(pk=member_id)
+    if changes.accepts_marketing is not None and (
+        changes.accepts_marketing != row.accepts_marketing or row.consented_at is None
+    ):
+        row.accepts_marketing = changes.accepts_marketing
+        row.consented_at, row.consent_source = now, source.value
+        Consent.objects.create(
+            member_id=member_id,
+            is_given=changes.accepts_marketing,
+            source=source.value,
+            wording=wording,
+            actor=actor,
+            created_at=now,
+        )
+    if changes.stopped is not None:
+        row.stopped = sorted(kind.value for kind in set(changes.stopped))
+    if changes.language_code is not None:
+        row.language_code = changes.language_code
+    if changes.time_zone is not None:
+        row.time_zone = changes.time_zone
+    row.save()
+    return row
+
+
+def _check(changes: PreferenceChanges) -> None:
+    if not set(changes.stopped or ()) <= set(CHOICES):
+        raise PreferencesInvalid(field="stopped", problem="has a kind that cannot be chosen alone")
+    code = changes.language_code or ""
+    if len(code) > MAX_LANGUAGE_LENGTH or (not code.replace("-", "").isalnum() and code):
+        raise PreferencesInvalid(field="language_code", problem="is not a language code")
+    check_time_zone(changes.time_zone or "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DayInput:
+    """A day as a member tells it."""
+
+    kind: DayKind
+    name: str
+    month: int
+    day: int
+
+
+@transaction.atomic
+def set_personal_days(
+    *, member_id: int, days: Collection[DayInput], now: datetime
+) -> list[PersonalDay]:
+    """Replace the days that a member told us of; what stays the same keeps its place.
+
+    Raises:
+        PersonalDayInvalid: too many, no name or too long, or no day of any year.
+
+    """
+    _check_days(days)
+    Member.objects.select_for_update().get(pk=member_id)
+    rows = {
+        (row.kind, row.name, row.month, row.day): row
+        for row in PersonalDay.objects.filter(member=member_id)
+    }
+    wanted = {(one.kind.value, one.name.strip(), one.month, one.day) for one in days}
+    gone = [row.pk for key, row in rows.items() if key not in wanted]
+    PersonalDay.objects.filter(pk__in=gone).delete()
+    taken = {row.slot for key, row in rows.items() if key in wanted}
+    free = (slot for slot in range(1, MAX_PERSONAL_DAYS + 1) if slot not in taken)
+    PersonalDay.objects.bulk_create(
+        PersonalDay(
+            member_id=member_id,
+            slot=next(free),
+            kind=kind,
+            name=name,
+            month=month,
+            day=day,
+            told_at=now,
+        )
+        for kind, name, month, day in sorted(wanted - set(rows))
+    )
+    return list(PersonalDay.objects.filter(member=member_id))
+
+
+def _check_days(days: Collection[DayInput]) -> None:
+    if len(days) > MAX_PERSONAL_DAYS:
+        raise PersonalDayInvalid(field="days", problem=f"must be at most {MAX_PERSONAL_DAYS}")
+    for one in days:
+        name = one.name.strip()
+        if not 1 <= len(name) <= MAX_DAY_NAME_LENGTH or not name.isprintable():
+            problem = f"must have 1 to {MAX_DAY_NAME_LENGTH} printable characters"
+            raise PersonalDayInvalid(field="name", problem=problem)
+        try:
+            date(LEAP_YEAR, one.month, one.day)
+        except ValueError as error:
+            raise PersonalDayInvalid(field="day", problem="is in no year") from error
