@@ -8,10 +8,12 @@ from django.db.models import Q
 
 from saleor_loyalty.adjustments.models import Adjustment
 from saleor_loyalty.earning.models import EarningGrant
+from saleor_loyalty.emails.models import EmailMessage
 from saleor_loyalty.errors import LoyaltyError
 from saleor_loyalty.flows.adjust_points import MemberNotFound
 from saleor_loyalty.flows.evaluate_tiers import evaluate_tiers
 from saleor_loyalty.flows.grant_benefits import identity_of
+from saleor_loyalty.mailings.operations import merge_preferences
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.orders.models import SettledOrder
 from saleor_loyalty.points.models import Balance, Lot
@@ -88,6 +90,8 @@ def _take_over(member: Member, into: Member) -> None:
     """Let the other member answer for the orders and limits of a merged one."""
     _take_over_orders(member, into)
     _take_over_redemptions(member, into)
+    merge_preferences(member_id=member.pk, into_id=into.pk)
+    EmailMessage.objects.filter(member_id=member.pk).update(member_id=into.pk)
     Adjustment.objects.filter(member=member, status="waiting").update(member=into)
     if into.born_on is None and member.born_on is not None:
         into.born_on = member.born_on

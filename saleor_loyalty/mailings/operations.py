@@ -213,3 +213,34 @@ def _check_days(days: Collection[DayInput]) -> None:
             date(LEAP_YEAR, one.month, one.day)
         except ValueError as error:
             raise PersonalDayInvalid(field="day", problem="is in no year") from error
+
+
+@transaction.atomic
+def merge_preferences(*, member_id: int, into_id: int) -> None:
+    """Let a member have what one who is merged into them chose, where they chose nothing.
+
+    A no to marketing, or to a kind, of either one counts; a yes only if the other said nothing. The days are
+    those of both, as long as there is room. The caller holds the locks of both.
+    """
+    rows = MemberPreferences.objects.select_for_update().in_bulk([member_id, into_id])
+    mine, other = rows.get(into_id), rows.get(member_id)
+    if other is not None and mine is None:
+        MemberPreferences.objects.filter(pk=member_id).delete()
+        other.member_id = into_id
+        other.save(force_insert=True)
+    elif other is not None and mine is not None:
+        if mine.consented_at is None or (other.consented_at and not other.accepts_marketing):
+            for name in ("accepts_marketing", "consented_at", "consent_source"):
+                setattr(mine, name, getattr(other, name))
+        mine.stopped = sorted({*mine.stopped, *other.stopped})
+        mine.save()
+        other.delete()
+    taken = set(PersonalDay.objects.filter(member=into_id).values_list("slot", flat=True))
+    for day in PersonalDay.objects.filter(member=member_id).order_by("slot"):
+        free = next((one for one in range(1, MAX_PERSONAL_DAYS + 1) if one not in taken), None)
+        if free is None:
+            day.delete()
+            continue
+        taken.add(free)
+        day.member_id, day.slot = into_id, free
+        day.save(update_fields=["member", "slot"])

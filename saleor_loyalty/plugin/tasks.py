@@ -12,6 +12,7 @@ from saleor.core.db.connection import allow_writer
 
 from saleor_loyalty.emails.delivery import deliver_due
 from saleor_loyalty.flows.claim_members import claim_members
+from saleor_loyalty.flows.forget_accounts import forget_accounts
 from saleor_loyalty.flows.grant_benefits import grant_due_benefits, issue_benefits
 from saleor_loyalty.flows.keep_rewards import (
     close_cancelled,
@@ -221,13 +222,14 @@ def hourly_task() -> None:
     """Do what can wait an hour.
 
     Imported members find their accounts, birthdays and a new period's vouchers come in their
-    programme's zone, and what merged members still got moves on.
+    programme's zone, what merged members still got moves on, and deleted accounts are forgotten.
     """
     if load_settings() is None:
         return
     claim_members(now=timezone.now())
     reward_birthdays(now=timezone.now())
     move_late_points(now=timezone.now())
+    forget_accounts()
     grant_due_benefits(now=timezone.now())
     publish_tiers_task.delay()
 

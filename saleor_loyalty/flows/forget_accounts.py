@@ -1,0 +1,36 @@
+"""What is forgotten when a customer's account is deleted: all that tells who it was."""
+
+from itertools import batched
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+
+from saleor_loyalty.emails.models import EmailMessage
+from saleor_loyalty.emails.operations import forget
+from saleor_loyalty.mailings.models import MemberPreferences, PersonalDay
+from saleor_loyalty.members.models import Member
+
+CHUNK = 500
+
+
+def forget_accounts() -> int:
+    """Forget days, preferences and what mails said of members whose account is gone.
+
+    The anonymous ledger stays, and so does that mails were sent, and when. Returns how many
+    members had something left; a repeat changes nothing.
+    """
+    gone = Member.objects.filter(user=None, email="", merged_into=None)
+    mails = EmailMessage.objects.filter(member_id=OuterRef("pk")).exclude(recipient="", facts={})
+    days = PersonalDay.objects.filter(member=OuterRef("pk"))
+    chosen = MemberPreferences.objects.filter(member=OuterRef("pk")).exclude(
+        accepts_marketing=False, stopped=[], language_code="", time_zone=""
+    )
+    found = gone.filter(Exists(mails) | Exists(days) | Exists(chosen)).order_by("pk")
+    forgotten = 0
+    for member_ids in batched(list(found.values_list("pk", flat=True)), CHUNK):
+        with transaction.atomic():
+            forget(member_ids=member_ids)
+            PersonalDay.objects.filter(member__in=member_ids).delete()
+            MemberPreferences.objects.filter(member__in=member_ids).delete()
+        forgotten += len(member_ids)
+    return forgotten
