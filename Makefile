@@ -15,7 +15,7 @@ serve:  ## the same without the journey
 test:  ## every test (K=<expression>: a part)
 	@$(PYTHON) -m dev test
 
-soak:  ## thousands of arbitrary sequences on the ledger and lives on the ladder (LOYALTY_SOAK_EXAMPLES=3000)
+soak:  ## thousands of arbitrary sequences on the ledger, lives on the ladder, mails in a storm (LOYALTY_SOAK_EXAMPLES=3000)
 	@$(PYTHON) -m dev soak
 
 guards:  ## remove each guard of the ledger once: a test must go red (K=<name>: a part)

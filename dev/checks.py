@@ -214,11 +214,17 @@ def soak() -> int:
     with pg.server() as postgres, step(f"{examples} sequences of operations"):
         return _pytest(
             environment,
-            ["tests/points/test_machine.py", "tests/tiers/test_properties.py"],
+            [
+                "-s",
+                "tests/points/test_machine.py",
+                "tests/tiers/test_properties.py",
+                "tests/emails/test_storm.py",
+            ],
             settings="tests.settings",
             variables={
                 "DATABASE_URL": postgres.database_url("postgres"),
                 "LOYALTY_SOAK_EXAMPLES": examples,
+                "LOYALTY_STORM_MAILS": "10000",
             },
         )
 

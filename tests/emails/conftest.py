@@ -1,5 +1,6 @@
 import email
 import email.policy
+import socket
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -36,6 +37,13 @@ class Inbox:
         return "250 OK"
 
 
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 @pytest.fixture
 def inbox():
     return Inbox()
@@ -44,11 +52,7 @@ def inbox():
 @pytest.fixture
 def smtp_port(inbox):
     """The port of a running SMTP server that delivers into the inbox."""
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     controller = Controller(inbox, hostname="127.0.0.1", port=port)
     controller.start()
     yield port
