@@ -21,6 +21,7 @@ settings.ALLOWED_HOSTS = ["*"]
 
 from dev import journey  # noqa: E402
 from dev import ledger_benchmarks as ledger  # noqa: E402
+from dev import mail_benchmarks as mails  # noqa: E402
 from dev import spending_benchmarks as spending  # noqa: E402
 from dev import tier_benchmarks as tiers  # noqa: E402
 from dev.ledger_benchmarks import timed  # noqa: E402
@@ -150,6 +151,7 @@ BENCHMARKS = (
     ("checkoutComplete with our hooks / without", hooks_on_a_checkout, "1.02", "lower"),
     ("applying points / checkoutAddPromoCode", points_at_checkout, "1.30", "lower"),
     ("settling 100 new orders / reading their facts", settling_a_batch, "5.00", "lower"),
+    ("mails rendered / bare MJML compiled (rate)", mails.rendering_mails, "0.08", "higher"),
     ("awards one by one / plain INSERTs (rate)", ledger.single_award, "0.40", "higher"),
     ("awards by 100 / plain INSERTs (rate)", ledger.batch_of_awards, "0.90", "higher"),
     ("hold + capture / two plain INSERTs (rate)", ledger.hold_and_capture, "0.25", "higher"),

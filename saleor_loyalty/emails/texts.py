@@ -9,6 +9,7 @@ and filling take time in proportion to the text's length.
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from saleor_loyalty.errors import LoyaltyError
 
@@ -46,6 +47,7 @@ class Optional:
 Part = Word | Variable | Optional
 
 
+@lru_cache(maxsize=2048)
 def parse(text: str) -> tuple[Part, ...]:
     """Return the parts of a text.
 
