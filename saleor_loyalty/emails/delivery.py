@@ -1,10 +1,16 @@
 """From queued rows to the mail server: at most once each."""
 
 import logging
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from smtplib import SMTPException, SMTPRecipientsRefused, SMTPServerDisconnected
+from smtplib import (
+    SMTPException,
+    SMTPRecipientsRefused,
+    SMTPSenderRefused,
+    SMTPServerDisconnected,
+)
 
 from django.core.mail import EmailMultiAlternatives
 from django.core.mail.backends.base import BaseEmailBackend
@@ -32,6 +38,10 @@ from saleor_loyalty.errors import LoyaltyError
 logger = logging.getLogger(__name__)
 
 PERMANENT = 500  # SMTP's replies from here on mean: do not try again
+REFUSED = 400  # HTTP's statuses from here on mean that an API did not take the mail
+OUT_OF_ORDER = 500  # from here on it may have
+NO_SUCH_ADDRESS = frozenset({550, 551, 553})
+ENHANCED_CODE = re.compile(r"\b[45]\.(\d{1,3})\.(\d{1,3})\b")
 
 
 class RecipientImpossible(LoyaltyError):
@@ -90,6 +100,7 @@ class DeliveryReport:
     failed: int = 0
     doubtful: int = 0
     held: int = 0
+    is_down: bool = False
 
 
 def deliver_due(
@@ -122,11 +133,20 @@ def deliver_due(
         report=report,
         office=office,
         texts=OwnTextsIndex({letter.kind for letter in letters}),
-        pictures=office.pictures({product for letter in letters for product in letter.product_ids}),
+        pictures=_pictures(office, letters),
     )
     for channel_id, some in by_channel.items():
         round_.deliver_channel(channel_id, some)
     return report
+
+
+def _pictures(office: PostOffice, letters: Sequence["Letter"]) -> Mapping[str, str]:
+    """Return the pictures of some mails; none where they cannot be had: they decorate."""
+    try:
+        return office.pictures({product for one in letters for product in one.product_ids})
+    except Exception:
+        logger.exception("The pictures of products cannot be had")
+        return {}
 
 
 @dataclass(frozen=True)
@@ -139,7 +159,7 @@ class Letter:
     @property
     def kind(self) -> EmailKind:
         """What it is."""
-        return EmailKind(self.message.kind)
+        return self.verdict.kind or EmailKind(self.message.kind)
 
     @property
     def product_ids(self) -> set[str]:
@@ -168,6 +188,7 @@ class Round:
             return
         for number, letter in enumerate(letters):
             if not self._deliver(sender, letter):
+                self.report.is_down = True
                 rest = [one.message for one in letters[number + 1 :]]
                 put_back(messages=rest, now=self.clock())
                 return
@@ -222,14 +243,18 @@ class Round:
             raise events.EventsNotSet
         if not hand_over(message=message, now=self.clock()):
             return True
-        events.post_event(
-            message,
-            letter.verdict,
-            rendered,
-            post=self.office.post,
-            secret=self.office.event_secret,
-            now=self.clock(),
-        )
+        try:
+            events.post_event(
+                message,
+                letter.verdict,
+                rendered,
+                post=self.office.post,
+                secret=self.office.event_secret,
+                now=self.clock(),
+            )
+        except Exception as error:  # noqa: BLE001 -- a tool that is no good now
+            self._failed(message, error)
+            return False
         mark_sent(message=message, subject=rendered.subject, now=self.clock())
         self.report.sent += 1
         return True
@@ -245,12 +270,18 @@ class Round:
         except SMTPServerDisconnected as error:
             self._doubt(message, error)
             return False
+        except SMTPSenderRefused as error:  # the shop's own settings: no mail will leave now
+            self._failed(message, error)
+            return False
         except SMTPException as error:
             self._failed(message, error, permanent=_is_permanent(error))
             if isinstance(error, SMTPRecipientsRefused) and _is_permanent(error):
                 note_address_failure(address=message.recipient, error=str(error), now=self.clock())
         except Exception as error:  # noqa: BLE001 -- any backend may stand here
-            self._doubt(message, error)
+            if _is_refusal(error):
+                self._failed(message, error)
+            else:
+                self._doubt(message, error)
             return False
         else:
             mark_sent(message=message, subject=str(envelope.subject), now=self.clock())
@@ -305,6 +336,8 @@ def build_message(
         "Message-ID": f"<loyalty.{message.pk}@{sender.domain}>",
         "Content-Language": rendered.language,
         "Auto-Submitted": "auto-generated",
+        "X-Auto-Response-Suppress": "OOF, AutoReply",
+        "List-Id": f"<loyalty.{sender.domain}>",
     }
     if verdict.unsubscribe_url:
         headers["List-Unsubscribe"] = f"<{verdict.unsubscribe_url}>"
@@ -336,8 +369,34 @@ def _attach_calendar(envelope: EmailMultiAlternatives, calendar: Mapping[str, st
 
 
 def _is_permanent(error: SMTPException) -> bool:
-    """Whether the mail server said no for good (5xx)."""
+    """Whether the mail server said no for good: to the address, or to what the mail says.
+
+    What it says of the shop (5.7: not allowed, 5.4: no way there) the shop can mend, so that is tried
+    again, and not held against the address.
+    """
     if isinstance(error, SMTPRecipientsRefused):
-        return all(code >= PERMANENT for code, _ in error.recipients.values())
-    code = getattr(error, "smtp_code", 0)
-    return isinstance(code, int) and code >= PERMANENT
+        return all(_is_address(code, text) for code, text in error.recipients.values())
+    code, text = getattr(error, "smtp_code", 0), getattr(error, "smtp_error", b"")
+    subject, _ = _enhanced(text)
+    return isinstance(code, int) and code >= PERMANENT and subject not in ("4", "7")
+
+
+def _is_address(code: int, text: bytes | str) -> bool:
+    """Whether a reply to a recipient says that there is no such mailbox (RFC 3463: X.1, X.2.1)."""
+    subject, detail = _enhanced(text)
+    if not subject:
+        return code in NO_SUCH_ADDRESS
+    return code >= PERMANENT and (subject == "1" or (subject, detail) == ("2", "1"))
+
+
+def _enhanced(text: bytes | str) -> tuple[str, str]:
+    """Return subject and detail of a reply's enhanced status code (RFC 3463), or nothing."""
+    plain = text.decode(errors="replace") if isinstance(text, bytes) else str(text)
+    found = ENHANCED_CODE.search(plain)
+    return (found.group(1), found.group(2)) if found else ("", "")
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Whether an API of a mail service surely did not take the mail, by the HTTP status it gave."""
+    status = getattr(error, "status_code", None)
+    return isinstance(status, int) and REFUSED <= status < OUT_OF_ORDER

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from saleor_loyalty.emails.formats import first_name_of
 from saleor_loyalty.emails.models import EmailMessage
 from saleor_loyalty.emails.rendering import RenderedEmail
 from saleor_loyalty.emails.rules import EmailKind, Go, purpose_of
@@ -38,7 +39,7 @@ def event_of(message: EmailMessage, verdict: Go, rendered: RenderedEmail) -> dic
         "purpose": purpose_of(EmailKind(message.kind)).value,
         "createdAt": message.created_at.isoformat(),
         "recipient": verdict.recipient,
-        "firstName": verdict.first_name or message.facts.get("first_name", ""),
+        "firstName": first_name_of(message.facts.get("first_name") or verdict.first_name),
         "languageCode": verdict.language_code,
         "memberId": message.member_id,
         "orderId": message.order_id,

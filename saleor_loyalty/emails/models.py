@@ -11,7 +11,8 @@ class EmailMessage(models.Model):
     `recipient` and `language_code` are the order's that it is about, or empty until it is sent: then
     the member's. A worker claims it (`claimed_at`), asks whether it may leave (`approved_at`),
     renders it, and notes the instant before it hands it to the mail server (`handed_over_at`); so
-    after a crash it is known whether it may have left. `why` says why it waits or was suppressed.
+    after a crash it is known whether it may have left. `attempted_at` is the last such instant, also of a try that
+    failed. Mails of a lower `priority` leave first. `why` says why it waits or was suppressed.
     `again_of`: the mail that staff sent once more by this one. Ids of other rooms are plain numbers.
     """
 
@@ -42,11 +43,13 @@ class EmailMessage(models.Model):
     attempts = models.PositiveIntegerField(default=0)
     error = models.TextField(blank=True, default="")
     created_at = models.DateTimeField()
+    priority = models.PositiveSmallIntegerField(default=0)
     due_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True)
     claimed_at = models.DateTimeField(null=True)
     approved_at = models.DateTimeField(null=True)
     handed_over_at = models.DateTimeField(null=True)
+    attempted_at = models.DateTimeField(null=True)
     sent_at = models.DateTimeField(null=True)
     again_of = models.ForeignKey("self", related_name="+", null=True, on_delete=models.SET_NULL)
 
@@ -55,7 +58,7 @@ class EmailMessage(models.Model):
         default_permissions = ()
         indexes = (
             models.Index(
-                fields=["due_at"],
+                fields=["priority", "due_at", "id"],
                 condition=models.Q(status=EmailStatus.QUEUED.value),
                 name="loyalty_email_due",
             ),
@@ -68,7 +71,7 @@ class EmailMessage(models.Model):
             models.Index(
                 fields=["order_id"], condition=~models.Q(order_id=""), name="loyalty_email_order"
             ),
-            models.Index(fields=["handed_over_at"], name="loyalty_email_handed_over"),
+            models.Index(fields=["attempted_at"], name="loyalty_email_attempted"),
         )
         constraints = (models.UniqueConstraint(fields=["key"], name="loyalty_email_queued_once"),)
 

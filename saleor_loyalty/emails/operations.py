@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 from django.db.models import F, QuerySet
+from django.db.models.functions import Lower
 
 from saleor_loyalty.emails.models import EmailAddressFailure, EmailMessage
 from saleor_loyalty.emails.rules import (
@@ -12,6 +13,7 @@ from saleor_loyalty.emails.rules import (
     FIRST_RETRY,
     MAX_ATTEMPTS,
     Drop,
+    EmailKind,
     EmailRequest,
     EmailStatus,
     Go,
@@ -19,6 +21,7 @@ from saleor_loyalty.emails.rules import (
     Verdict,
     Wait,
     Why,
+    priority_of,
     retry_delay,
 )
 from saleor_loyalty.errors import LoyaltyError
@@ -55,6 +58,7 @@ def queue_emails(*, requests: Sequence[EmailRequest], now: datetime) -> None:
                 language_code=request.language_code,
                 facts=dict(request.facts),
                 created_at=now,
+                priority=priority_of(request.kind),
                 due_at=max(request.due_at or now, now),
                 expires_at=request.expires_at,
             )
@@ -67,7 +71,7 @@ def queue_emails(*, requests: Sequence[EmailRequest], now: datetime) -> None:
 
 @transaction.atomic
 def claim_emails(*, limit: int, now: datetime, a_minute: int | None = None) -> list[EmailMessage]:
-    """Take the oldest mails that are due; nobody else gets them. Those too old expire.
+    """Take the oldest mails that are due, service before marketing; nobody else gets them. Those too old expire.
 
     `a_minute`: no more than so many leave in any minute, whoever claims them (None: no limit).
     """
@@ -79,7 +83,7 @@ def claim_emails(*, limit: int, now: datetime, a_minute: int | None = None) -> l
     messages = list(
         EmailMessage.objects.select_for_update(skip_locked=True)
         .filter(status=EmailStatus.QUEUED.value, due_at__lte=now)
-        .order_by("due_at", "id")[: max(limit, 0)]
+        .order_by("priority", "due_at", "id")[: max(limit, 0)]
     )
     EmailMessage.objects.filter(pk__in=[message.pk for message in messages]).update(
         status=EmailStatus.SENDING.value, claimed_at=now, approved_at=None, handed_over_at=None
@@ -93,11 +97,11 @@ def _room_for(a_minute: int, *, now: datetime) -> int:
     """Return how many mails may leave now; one worker counts at a time."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [RATE_LOCK])
-    left = EmailMessage.objects.filter(handed_over_at__gt=now - MINUTE)
+    tried = EmailMessage.objects.filter(attempted_at__gt=now - MINUTE)
     leaving = EmailMessage.objects.filter(
         status=EmailStatus.SENDING.value, handed_over_at=None, claimed_at__gt=now - MINUTE
     )
-    return a_minute - left.count() - leaving.count()
+    return a_minute - tried.count() - leaving.count()
 
 
 def note_verdicts(
@@ -111,8 +115,10 @@ def note_verdicts(
             message.recipient = verdict.recipient
             message.language_code = verdict.language_code
             message.transport = verdict.transport.value
+            message.kind = (verdict.kind or EmailKind(message.kind)).value
             message.approved_at = now
             row.update(
+                kind=message.kind,
                 recipient=verdict.recipient,
                 language_code=verdict.language_code,
                 transport=verdict.transport.value,
@@ -137,7 +143,7 @@ def hand_over(*, message: EmailMessage, now: datetime) -> bool:
     Returns False when the claim is no longer ours; then the mail must not be sent.
     """
     ours = _in_flight(message).filter(handed_over_at=None)
-    return bool(ours.update(handed_over_at=now, attempts=F("attempts") + 1))
+    return bool(ours.update(handed_over_at=now, attempted_at=now, attempts=F("attempts") + 1))
 
 
 def mark_sent(*, message: EmailMessage, subject: str = "", now: datetime) -> None:
@@ -190,11 +196,11 @@ def clear_address(*, address: str) -> bool:
 
 
 @transaction.atomic
-def send_again(*, email_id: int, now: datetime) -> EmailMessage:
+def send_again(*, email_id: int, now: datetime, address: str = "") -> EmailMessage:
     """Queue a mail once more that was sent, failed, expired or suppressed; return the new one.
 
     It tells what the first one told. Whether it may leave is decided anew, except that staff know
-    better about its address.
+    better about its address: the member's present `address`, or the one it went to.
 
     Raises:
         EmailNotFound, EmailUnfinished: it is still on its way.
@@ -205,8 +211,9 @@ def send_again(*, email_id: int, now: datetime) -> EmailMessage:
         raise EmailNotFound(field="id")
     if first.status in (EmailStatus.QUEUED.value, EmailStatus.SENDING.value):
         raise EmailUnfinished(field="id")
-    clear_address(address=first.recipient)
+    clear_address(address=address or first.recipient)
     number = EmailMessage.objects.filter(again_of=first).count() + 1
+    is_fixed = bool(first.order_id) or first.member_id is None
     return EmailMessage.objects.create(
         key=f"again:{first.pk}:{number}",
         kind=first.kind,
@@ -214,8 +221,9 @@ def send_again(*, email_id: int, now: datetime) -> EmailMessage:
         member_id=first.member_id,
         order_id=first.order_id,
         channel_id=first.channel_id,
-        recipient=first.recipient if first.order_id else "",
-        language_code=first.language_code if first.order_id else "",
+        recipient=first.recipient if is_fixed else "",
+        language_code=first.language_code if is_fixed else "",
+        priority=first.priority,
         facts=first.facts,
         created_at=now,
         due_at=now,
@@ -231,6 +239,8 @@ def forget(*, member_ids: Sequence[int]) -> int:
     mails = EmailMessage.objects.filter(member_id__in=member_ids).exclude(recipient="", facts={})
     waiting = mails.filter(status=EmailStatus.QUEUED.value)
     waiting.update(status=EmailStatus.SUPPRESSED.value, why=Why.NO_ADDRESS.value)
+    known = mails.exclude(recipient="").values_list(Lower("recipient"), flat=True)
+    EmailAddressFailure.objects.filter(pk__in=list(known)).delete()
     return mails.exclude(status=EmailStatus.SENDING.value).update(
         recipient="", subject="", facts={}, error=""
     )
@@ -272,4 +282,15 @@ def recover_emails(*, now: datetime) -> None:
 def _in_flight(message: EmailMessage) -> QuerySet[EmailMessage]:
     return EmailMessage.objects.filter(
         pk=message.pk, status=EmailStatus.SENDING.value, claimed_at=message.claimed_at
+    )
+
+
+def forget_old(*, before: datetime) -> int:
+    """Forget what mails said and where they went that were done with before an instant; return how many.
+
+    That they were sent, and when, stays.
+    """
+    over = EmailMessage.objects.filter(created_at__lt=before).exclude(recipient="", facts={})
+    return over.exclude(status__in=[EmailStatus.QUEUED.value, EmailStatus.SENDING.value]).update(
+        recipient="", subject="", facts={}, error=""
     )

@@ -59,6 +59,11 @@ MARKETING = frozenset(
 )
 
 
+def priority_of(kind: EmailKind) -> int:
+    """Return a kind's place in the queue: service mails pass marketing."""
+    return 1 if kind in MARKETING else 0
+
+
 def purpose_of(kind: EmailKind) -> Purpose:
     """Return what a kind of mail is for."""
     return Purpose.MARKETING if kind in MARKETING else Purpose.SERVICE
@@ -91,6 +96,7 @@ class Why(StrEnum):
     ADDRESS_FAILED = "address_failed"
     OPTED_OUT = "opted_out"
     NO_CONSENT = "no_consent"
+    NOT_CONFIRMED = "not_confirmed"
     QUIET_HOURS = "quiet_hours"
     WEEKLY_LIMIT = "weekly_limit"
 
@@ -136,7 +142,7 @@ class Go:
     """A mail may leave: to whom, in which language, how, and where they can stop it.
 
     `preferences_url` leads to the page where the member chooses; `unsubscribe_url` takes the
-    one-click POST of RFC 8058.
+    one-click POST of RFC 8058. `kind`: the plain form that goes in place of a special one.
     """
 
     recipient: str
@@ -145,6 +151,7 @@ class Go:
     transport: Transport = Transport.EMAIL
     preferences_url: str = ""
     unsubscribe_url: str = ""
+    kind: EmailKind | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Joining a programme by one's own wish."""
 
-from datetime import date, datetime
+import logging
+from datetime import date, datetime, timedelta
 
 from django.db import transaction
 
@@ -15,7 +16,10 @@ from saleor_loyalty.members.rules import JoinedBy
 from saleor_loyalty.programs.calendar import local_date
 from saleor_loyalty.programs.queries import load_terms
 
+logger = logging.getLogger(__name__)
+
 OLDEST_YEARS = 130
+NEW_FOR = timedelta(days=1)
 
 
 class NotAMember(LoyaltyError):
@@ -50,14 +54,18 @@ def join_program(*, user_id: int, channel_id: int, now: datetime) -> Member:
     if terms is None:
         raise NoProgram(field="channel")
     membership = Membership(terms.program_id, user_id)
-    is_new = (terms.program_id, user_id) not in members_of(user_ids=[user_id])
     member = enroll(joined={membership: now}, by=JoinedBy.CUSTOMER)[membership]
+    is_new = member.joined_by == JoinedBy.CUSTOMER.value and now - member.joined_at < NEW_FOR
     if member.joined_by != JoinedBy.IMPORT.value:
-        reward_sign_ups(members=[member], now=now)
+        try:
+            reward_sign_ups(members=[member], now=now, tells=not is_new)
+        except LoyaltyError:
+            logger.exception("Member %s was not rewarded for joining", member.pk)
     changes = evaluate_tiers(member_ids=[member.pk], now=now)
     if is_new:
         tell_of_joining(member=member, now=now)
-    tell_of_tiers(changes, now=now, but=[member.pk] if is_new else ())
+    else:
+        tell_of_tiers(changes, now=now)
     return member
 
 

@@ -50,7 +50,8 @@ def issue_redemptions(*, issue: Issue, now: datetime, limit: int = BATCH) -> int
             if not one.is_issued and _is_issuable(one)
         ]
         issued = note_issued(rows, issue(rows)) if rows else 0
-        tell_of_rewards(rows, now=now)
+        open_now = [one for one in rows if one.state == RedemptionState.OPEN.value]
+        tell_of_rewards(open_now, now=now)
         return issued
 
     return _in_rounds(waiting, work, limit=limit)

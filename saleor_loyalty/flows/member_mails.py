@@ -1,9 +1,10 @@
 """Mails about what happened to members: they joined, moved up or are about to fall, got a reward."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
-from saleor_loyalty.emails.rules import EmailKind, EmailRequest
+from saleor_loyalty.emails.models import EmailMessage
+from saleor_loyalty.emails.rules import EmailKind, EmailRequest, EmailStatus
 from saleor_loyalty.flows.mail_desk import Desk, open_desk
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.members.rules import JoinedBy
@@ -13,6 +14,7 @@ from saleor_loyalty.rewards.models import Redemption, RewardTranslation
 from saleor_loyalty.tiers.models import TierChange
 from saleor_loyalty.tiers.rules import ChangeKind
 
+GATHERED_FOR = timedelta(hours=1)
 LAST_DAY = timedelta(microseconds=1)  # what is good until an instant, is good on the day before it
 MOVED = frozenset({ChangeKind.ROSE.value, ChangeKind.ASSIGNED.value})
 AT_RISK = frozenset({ChangeKind.WARNED.value, ChangeKind.GRACE.value})
@@ -83,27 +85,60 @@ def _is_welcome(change: TierChange, member: Member, desk: Desk) -> bool:
 
 
 def tell_of_matured_points(lots: Sequence[Lot], *, now: datetime) -> int:
-    """Queue what members should hear of points that they can use from now on, once a day."""
+    """Queue what members should hear of points that they can use from now on; return how many.
+
+    One mail a day: it waits an hour, and tells the sum of what came until then; what comes after it
+    is told the day after. What repaid a debt cannot be used, so nothing is said of it. The caller
+    holds the members' locks.
+    """
     if not lots:
         return 0
-    points: dict[int, int] = {}
     desk = open_desk(member_ids={lot.member_id for lot in lots}, now=now, with_tiers=False)
+    points: dict[Member, int] = {}
     for lot in lots:
-        owner = desk.members[lot.member_id].pk
-        points[owner] = points.get(owner, 0) + lot.pending
+        member = desk.members[lot.member_id]
+        points[member] = points.get(member, 0) + lot.pending
+    waiting = _waiting_since(points, desk)
     requests = []
-    for owner, matured in points.items():
-        member = next(one for one in desk.members.values() if one.pk == owner)
+    for member, matured in points.items():
+        available = desk.purses[member.pk].available
         today = local_date(now, time_zone=member.program.time_zone)
-        requests.append(
-            desk.request(
-                EmailKind.POINTS_AVAILABLE,
-                member,
-                key=f"points_available:{owner}:{today.isoformat()}",
-                facts={"points_matured": matured},
-            )
+        days = (today, today + timedelta(days=1))
+        keys = [f"points_available:{member.pk}:{day.isoformat()}" for day in days]
+        mail = next(
+            (waiting[key] for key in keys if key in waiting and _can_grow(waiting[key])), None
         )
+        told = min(matured + (mail.facts["points_matured"] if mail else 0), available)
+        if mail is not None:
+            mail.facts = {**mail.facts, **desk.facts(member), "points_matured": told}
+            mail.save(update_fields=["facts"])
+        elif told > 0:
+            is_late = keys[0] in waiting
+            due_at = desk.at_hour(EmailKind.POINTS_AVAILABLE, member, on=days[1])
+            requests.append(
+                desk.request(
+                    EmailKind.POINTS_AVAILABLE,
+                    member,
+                    key=keys[is_late],
+                    facts={"points_matured": told},
+                    due_at=due_at if is_late else now + GATHERED_FOR,
+                )
+            )
     return desk.queue(requests)
+
+
+def _waiting_since(members: Iterable[Member], desk: Desk) -> dict[str, EmailMessage]:
+    """Lock the mails of today and tomorrow about points that can be used; return them by key."""
+    rows = EmailMessage.objects.select_for_update().filter(
+        member_id__in=[member.pk for member in members],
+        kind=EmailKind.POINTS_AVAILABLE.value,
+        created_at__gt=desk.now - timedelta(days=2),
+    )
+    return {row.key: row for row in rows.order_by("pk")}
+
+
+def _can_grow(mail: EmailMessage) -> bool:
+    return mail.status == EmailStatus.QUEUED.value and mail.attempts == 0
 
 
 def tell_of_rewards(redemptions: Sequence[Redemption], *, now: datetime) -> int:

@@ -65,6 +65,7 @@ def merge_members(*, member_id: int, into_id: int, actor: str, now: datetime) ->
     member.save(update_fields=["merged_into", "merged_at", "merged_by"])
     Member.objects.filter(merged_into=member).update(merged_into=into)
     _take_over(member, into)
+    merge_preferences(member_id=member.pk, into_id=into.pk, actor=actor, now=now)
     move_points(member, into, actor=actor, now=now)
     _take_over_tier(member, into)
     _free_from_years(into)
@@ -90,7 +91,6 @@ def _take_over(member: Member, into: Member) -> None:
     """Let the other member answer for the orders and limits of a merged one."""
     _take_over_orders(member, into)
     _take_over_redemptions(member, into)
-    merge_preferences(member_id=member.pk, into_id=into.pk)
     EmailMessage.objects.filter(member_id=member.pk).update(member_id=into.pk)
     Adjustment.objects.filter(member=member, status="waiting").update(member=into)
     if into.born_on is None and member.born_on is not None:

@@ -1,5 +1,7 @@
 """The mails that settling orders causes: thanks, refunds explained, and tiers that changed."""
 
+import hashlib
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
@@ -7,11 +9,13 @@ from saleor_loyalty.emails.rules import EmailKind, EmailRequest
 from saleor_loyalty.flows.mail_desk import Desk, open_desk
 from saleor_loyalty.flows.member_mails import tell_of_tiers
 from saleor_loyalty.flows.settlement import Settlement
-from saleor_loyalty.flows.thank_you import is_thanked, thank_you_email
+from saleor_loyalty.flows.thank_you import UPWARD, is_thanked, thank_you_email
 from saleor_loyalty.orders.models import SettledOrder
 from saleor_loyalty.orders.rules import Outcome
 from saleor_loyalty.points.postings import GiveBack, Posting
 from saleor_loyalty.tiers.models import TierChange
+
+TELLS_OF_TIER = frozenset({EmailKind.THANK_YOU_FIRST, EmailKind.THANK_YOU_TIER})
 
 
 def tell_of_orders(
@@ -25,13 +29,12 @@ def tell_of_orders(
 ) -> int:
     """Queue what members should hear of orders that were settled; return how many mails.
 
-    Who is thanked for an order that brought a tier hears of the tier in that mail.
+    Who is thanked for an order that brought a tier hears of the tier in that mail, if its form says so.
     """
-    back = {
-        one.order_id: one.points or 0
-        for one in postings
-        if isinstance(one, GiveBack) and one.order_id
-    }
+    back: dict[str, list[GiveBack]] = defaultdict(list)
+    for posting in postings:
+        if isinstance(posting, GiveBack) and posting.order_id:
+            back[posting.order_id].append(posting)
     mine = [one for one in settlements if one.facts.order_id in member_ids]
     thanked = [
         one
@@ -44,18 +47,28 @@ def tell_of_orders(
         for one in mine
         if _points_taken(one, before=before.get(one.facts.order_id)) or back.get(one.facts.order_id)
     ]
-    told = {member_ids[one.facts.order_id] for one in thanked}
-    queued = tell_of_tiers(changes, now=now, but=told)
     if not thanked and not refunded:
-        return queued
+        return tell_of_tiers(changes, now=now)
     desk = open_desk(
         member_ids={member_ids[one.facts.order_id] for one in [*thanked, *refunded]}, now=now
     )
-    requests = [_thank_you(one, desk, member_ids=member_ids, changes=changes) for one in thanked]
-    requests += [
-        _refund(one, desk, before=before, member_ids=member_ids, back=back) for one in refunded
+    last = {member_ids[one.facts.order_id]: one for one in thanked}
+    thanks = [
+        _thank_you(
+            one,
+            desk,
+            member_ids=member_ids,
+            changes=changes if one is last[member_ids[one.facts.order_id]] else (),
+        )
+        for one in thanked
     ]
-    return queued + desk.queue(requests)
+    refunds = [
+        _refund(one, desk, before=before, member_ids=member_ids, back=back[one.facts.order_id])
+        for one in refunded
+    ]
+    told = {one.member_id for one in thanks if one is not None and one.kind in TELLS_OF_TIER}
+    rest = [one for one in changes if not (one.kind in UPWARD and one.member_id in told)]
+    return tell_of_tiers(rest, now=now) + desk.queue([*thanks, *refunds])
 
 
 def _is_newly_earned(settlement: Settlement, *, before: SettledOrder | None) -> bool:
@@ -100,25 +113,29 @@ def _refund(
     *,
     before: Mapping[str, SettledOrder],
     member_ids: Mapping[str, int],
-    back: Mapping[str, int],
+    back: Sequence[GiveBack],
 ) -> EmailRequest | None:
-    """Return the mail that explains what a refund did to the points; once for each step of it."""
+    """Return the mail that explains what a refund did to the points; once for each step of it.
+
+    `refunded` is the money that went back so far, the points are those of this step.
+    """
     order = settlement.facts
     if order.is_import or not order.email:
         return None
     taken = _points_taken(settlement, before=before.get(order.order_id))
     returned = order.cash_returned
+    step = hashlib.sha256(" ".join(sorted(one.key for one in back)).encode()).hexdigest()[:12]
     return desk.request(
         EmailKind.REFUND_EXPLAINED,
         desk.members[member_ids[order.order_id]],
-        key=f"refund:{order.order_id}:{settlement.returned}:{back.get(order.order_id, 0)}",
+        key=f"refund:{order.order_id}:{settlement.returned}:{step}",
         facts={
             "currency": order.currency,
             "first_name": order.first_name,
             "order_number": order.number,
             "refunded": str(returned) if returned else "",
             "points_taken": taken,
-            "points_given_back": back.get(order.order_id, 0),
+            "points_given_back": sum(one.points or 0 for one in back),
         },
         channel_id=order.channel_id,
         recipient=order.email,

@@ -38,7 +38,7 @@ def review_all_tiers(*, now: datetime) -> int:
 
     Set-based: one pass over what counts finds those whose tier may be another. What time and
     settling did is found done, so that it changes next to nothing; anything else that it finds
-    was missed, and is logged.
+    was missed, and is logged. Of a ladder that changed and was not applied yet nobody is told.
     """
     ladders = TierLadder.objects.filter(program__is_active=True)
     return _review_each(ladders.values_list("program", flat=True), now=now)
@@ -70,7 +70,8 @@ def _review(program_id: int, *, now: datetime, tells: bool) -> int:
     ladder = ladders_of(program_ids=[program_id])[program_id]
     today = local_date(now, time_zone=ladder.time_zone)
     found = list(members_to_look_at(ladder=ladder, today=today, now=now))
-    result = _evaluate(found, now=now, tells=tells)
+    is_applied = TierLadder.objects.filter(pk=program_id, applied_version=ladder.version).exists()
+    result = _evaluate(found, now=now, tells=tells and is_applied)
     if not result.is_cut:  # else the next minute looks at all of them again
         _note_version(ladder, but=result.failed)
         mark_applied(program_id=program_id, version=ladder.version)

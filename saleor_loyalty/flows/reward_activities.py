@@ -64,10 +64,13 @@ class Activity:
 
 
 @transaction.atomic
-def reward_activities(*, activities: Sequence[Activity], now: datetime) -> dict[str, int]:
+def reward_activities(
+    *, activities: Sequence[Activity], now: datetime, tells: bool = True
+) -> dict[str, int]:
     """Award what the rules give for some activities; return the points by cause.
 
-    Each rule rewards a cause once, whatever its limits are by then: a repeat does nothing.
+    Each rule rewards a cause once, whatever its limits are by then: a repeat does nothing. `tells`:
+    whether members hear of a tier that the points bring.
     """
     terms = load_terms(program_ids={one.member.program_id for one in activities}).by_program
     rules = {
@@ -111,7 +114,8 @@ def reward_activities(*, activities: Sequence[Activity], now: datetime) -> dict[
         now=now,
     )
     changes = evaluate_tiers(member_ids={one.member_id for one in postings}, now=now)
-    tell_of_tiers(changes, now=now)
+    if tells:
+        tell_of_tiers(changes, now=now)
     return points
 
 
@@ -247,7 +251,7 @@ def report_activity(
     return reward_activities(activities=[activity], now=now).get(activity.cause, 0)
 
 
-def reward_sign_ups(*, members: Sequence[Member], now: datetime) -> None:
+def reward_sign_ups(*, members: Sequence[Member], now: datetime, tells: bool = True) -> None:
     """Award what the rules give for signing up, to new members, as of when they joined."""
     reward_activities(
         activities=[
@@ -260,6 +264,7 @@ def reward_sign_ups(*, members: Sequence[Member], now: datetime) -> None:
             for member in members
         ],
         now=now,
+        tells=tells,
     )
 
 

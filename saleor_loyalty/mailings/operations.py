@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 from django.db import transaction
 
+from saleor_loyalty.emails.names import has_address
 from saleor_loyalty.emails.rules import EmailKind
 from saleor_loyalty.mailings.models import Consent, MemberPreferences, PersonalDay, ProgramMailing
 from saleor_loyalty.mailings.rules import (
@@ -119,6 +120,7 @@ def change_preferences(
 
     """
     _check(changes)
+    member_id = _locked_owner(member_id)
     MemberPreferences.objects.bulk_create(
         [MemberPreferences(member_id=member_id)], ignore_conflicts=True
     )
@@ -144,6 +146,12 @@ def change_preferences(
         row.time_zone = changes.time_zone
     row.save()
     return row
+
+
+def _locked_owner(member_id: int) -> int:
+    """Lock a member, and return the id of who they are by now: of one that was merged, the other."""
+    member = Member.objects.select_for_update(of=("self",), no_key=True).get(pk=member_id)
+    return _locked_owner(member.merged_into_id) if member.merged_into_id else member.pk
 
 
 def _check(changes: PreferenceChanges) -> None:
@@ -176,7 +184,7 @@ def set_personal_days(
 
     """
     _check_days(days)
-    Member.objects.select_for_update().get(pk=member_id)
+    member_id = _locked_owner(member_id)
     rows = {
         (row.kind, row.name, row.month, row.day): row
         for row in PersonalDay.objects.filter(member=member_id)
@@ -209,6 +217,8 @@ def _check_days(days: Collection[DayInput]) -> None:
         if not 1 <= len(name) <= MAX_DAY_NAME_LENGTH or not name.isprintable():
             problem = f"must have 1 to {MAX_DAY_NAME_LENGTH} printable characters"
             raise PersonalDayInvalid(field="name", problem=problem)
+        if has_address(name):
+            raise PersonalDayInvalid(field="name", problem="must not have an address in it")
         try:
             date(LEAP_YEAR, one.month, one.day)
         except ValueError as error:
@@ -216,29 +226,49 @@ def _check_days(days: Collection[DayInput]) -> None:
 
 
 @transaction.atomic
-def merge_preferences(*, member_id: int, into_id: int) -> None:
+def merge_preferences(*, member_id: int, into_id: int, actor: str, now: datetime) -> None:
     """Let a member have what one who is merged into them chose, where they chose nothing.
 
     A no to marketing, or to a kind, of either one counts; a yes only if the other said nothing. The days are
     those of both, as long as there is room. The caller holds the locks of both.
     """
     rows = MemberPreferences.objects.select_for_update().in_bulk([member_id, into_id])
-    mine, other = rows.get(into_id), rows.get(member_id)
-    if other is not None and mine is None:
-        MemberPreferences.objects.filter(pk=member_id).delete()
-        other.member_id = into_id
-        other.save(force_insert=True)
-    elif other is not None and mine is not None:
-        if mine.consented_at is None or (other.consented_at and not other.accepts_marketing):
-            for name in ("accepts_marketing", "consented_at", "consent_source"):
-                setattr(mine, name, getattr(other, name))
-        mine.stopped = sorted({*mine.stopped, *other.stopped})
+    other = rows.get(member_id)
+    if other is not None:
+        mine = rows.get(into_id) or MemberPreferences(member_id=into_id)
+        _merge_choices(mine, other, actor=actor, now=now)
         mine.save()
         other.delete()
-    taken = set(PersonalDay.objects.filter(member=into_id).values_list("slot", flat=True))
+    _merge_days(member_id, into_id)
+
+
+def _merge_choices(
+    mine: MemberPreferences, other: MemberPreferences, *, actor: str, now: datetime
+) -> None:
+    is_no = other.consented_at is not None and not other.accepts_marketing
+    if other.consented_at is not None and (mine.consented_at is None or is_no):
+        mine.accepts_marketing = other.accepts_marketing
+        mine.consented_at, mine.consent_source = other.consented_at, other.consent_source
+        Consent.objects.create(
+            member_id=mine.member_id,
+            is_given=other.accepts_marketing,
+            source=other.consent_source,
+            wording=f"As member {other.member_id}, who was merged into this one.",
+            actor=actor,
+            created_at=now,
+        )
+    mine.stopped = sorted({*mine.stopped, *other.stopped})
+    mine.language_code = mine.language_code or other.language_code
+    mine.time_zone = mine.time_zone or other.time_zone
+
+
+def _merge_days(member_id: int, into_id: int) -> None:
+    mine = list(PersonalDay.objects.filter(member=into_id))
+    known = {(day.kind, day.name, day.month, day.day) for day in mine}
+    taken = {day.slot for day in mine}
     for day in PersonalDay.objects.filter(member=member_id).order_by("slot"):
         free = next((one for one in range(1, MAX_PERSONAL_DAYS + 1) if one not in taken), None)
-        if free is None:
+        if free is None or (day.kind, day.name, day.month, day.day) in known:
             day.delete()
             continue
         taken.add(free)

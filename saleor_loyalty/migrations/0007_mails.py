@@ -5,9 +5,17 @@ from django.db import migrations, models
 
 from saleor_loyalty.constraints import check
 
+# Thank-yous of before say in their keys which order they are about.
+REMEMBER = """
+UPDATE saleor_loyalty_emailmessage AS mail
+SET order_id = settled.order_id, member_id = settled.member_id, program_id = settled.program_id
+FROM saleor_loyalty_settledorder AS settled
+WHERE mail.key = 'thank_you:' || settled.order_id AND settled.member_id IS NOT NULL
+"""
+
 
 class Migration(migrations.Migration):
-    """Makes the tables."""
+    """Makes the tables, and tells mails of before whose they are."""
 
     dependencies = [
         ("saleor_loyalty", "0006_spending_and_rewards"),
@@ -185,6 +193,10 @@ class Migration(migrations.Migration):
                 "default_permissions": (),
             },
         ),
+        migrations.RemoveIndex(
+            model_name="emailmessage",
+            name="loyalty_email_due",
+        ),
         migrations.AddField(
             model_name="emailmessage",
             name="again_of",
@@ -202,6 +214,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name="emailmessage",
+            name="attempted_at",
+            field=models.DateTimeField(null=True),
+        ),
+        migrations.AddField(
+            model_name="emailmessage",
             name="member_id",
             field=models.BigIntegerField(null=True),
         ),
@@ -209,6 +226,11 @@ class Migration(migrations.Migration):
             model_name="emailmessage",
             name="order_id",
             field=models.CharField(blank=True, default="", max_length=64),
+        ),
+        migrations.AddField(
+            model_name="emailmessage",
+            name="priority",
+            field=models.PositiveSmallIntegerField(default=0),
         ),
         migrations.AddField(
             model_name="emailmessage",
@@ -239,6 +261,7 @@ class Migration(migrations.Migration):
                     ("address_failed", "address_failed"),
                     ("opted_out", "opted_out"),
                     ("no_consent", "no_consent"),
+                    ("not_confirmed", "not_confirmed"),
                     ("quiet_hours", "quiet_hours"),
                     ("weekly_limit", "weekly_limit"),
                 ],
@@ -302,6 +325,14 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="emailmessage",
+            index=models.Index(
+                condition=models.Q(("status", "queued")),
+                fields=["priority", "due_at", "id"],
+                name="loyalty_email_due",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="emailmessage",
             index=models.Index(fields=["member_id", "-id"], name="loyalty_email_member"),
         ),
         migrations.AddIndex(
@@ -314,7 +345,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="emailmessage",
-            index=models.Index(fields=["handed_over_at"], name="loyalty_email_handed_over"),
+            index=models.Index(fields=["attempted_at"], name="loyalty_email_attempted"),
         ),
         migrations.AddField(
             model_name="consent",
@@ -375,4 +406,5 @@ class Migration(migrations.Migration):
                 name="loyalty_personal_day_in_year",
             ),
         ),
+        migrations.RunSQL(REMEMBER, migrations.RunSQL.noop),
     ]
