@@ -1,6 +1,6 @@
 """Reads of the mail queue, of the shop's own texts, and of addresses that failed."""
 
-from collections.abc import Collection
+from collections.abc import Iterable
 
 from django.db.models import Q, QuerySet
 
@@ -15,7 +15,7 @@ def email_log(
     member_id: int | None = None,
     order_id: str | None = None,
     search: str = "",
-    of_orders: Collection[str] | QuerySet = (),
+    of_orders: Iterable[str] = (),
     using: str = "default",
 ) -> QuerySet[EmailMessage]:
     """Return mails, newest first: all, or those with what is asked for.
@@ -47,4 +47,4 @@ def text_versions(
 
 def address_failures(*, using: str = "default") -> QuerySet[EmailAddressFailure]:
     """Return the addresses that no mail goes to any more, the last ones first."""
-    return EmailAddressFailure.objects.using(using).order_by("-failed_at", "address")
+    return EmailAddressFailure.objects.using(using).order_by("-failed_at", "-address")

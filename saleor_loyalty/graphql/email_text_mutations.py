@@ -161,9 +161,7 @@ class LoyaltyEmailTextsReset(LoyaltyMutation):
         error_type_class = LoyaltyErrorType
 
     @classmethod
-    def run(
-        cls, info: Any, *, kind: str, language_code: str, channel: str | None = None
-    ) -> Any:
+    def run(cls, info: Any, *, kind: str, language_code: str, channel: str | None = None) -> Any:
         texts = _texts(kind, language_code, channel)
         reset_texts(
             kind=texts.kind,
@@ -214,7 +212,9 @@ class LoyaltyEmailPreview(LoyaltyMutation):
         input = LoyaltyEmailTextsInput(description="Texts that are not saved.")
 
     class Meta:
-        description = "Shows a mail as it would be, with made-up facts or a member's. Nothing is written."
+        description = (
+            "Shows a mail as it would be, with made-up facts or a member's. Nothing is written."
+        )
         doc_category = DOC_CATEGORY
         permissions = (LoyaltyPermissions.MANAGE_LOYALTY,)
         error_type_class = LoyaltyErrorType
@@ -234,7 +234,9 @@ class LoyaltyEmailPreview(LoyaltyMutation):
         member_id = member and cls.get_pk(member, only_type="LoyaltyMember", field="member")
         settings = load_settings() or LoyaltySettings()
         sender = mail_sender(texts.channel_id, settings=settings)
-        return cls(preview=_tried(texts, sender, settings, member_id=member_id or None, given=input))
+        return cls(
+            preview=_tried(texts, sender, settings, member_id=member_id or None, given=input)
+        )
 
 
 class LoyaltyEmailTestSend(LoyaltyMutation):

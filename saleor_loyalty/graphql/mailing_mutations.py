@@ -115,7 +115,9 @@ class LoyaltyEmailSettingUpdate(LoyaltyMutation):
 def _values(mutation: type[LoyaltyMutation], given: dict[str, Any]) -> dict[str, Any]:
     """Return what is given as the engine names it; of all but `daysBefore`, null changes nothing."""
     values: dict[str, Any] = {
-        name: given[name] for name in ("is_on", "delay_hours", "send_hour") if given.get(name) is not None
+        name: given[name]
+        for name in ("is_on", "delay_hours", "send_hour")
+        if given.get(name) is not None
     }
     if "days_before" in given:
         values["days_before"] = given["days_before"]

@@ -134,7 +134,9 @@ class LoyaltyMailing(BaseObjectType):
     weekly_limit = graphene.Int(required=True, description=LIMITS["weekly_limit"])
     milestones = NonNullList(graphene.Int, required=True, description=MILESTONES)
     kinds = NonNullList(
-        LoyaltyEmailSetting, required=True, description="All kinds of mail, also those that are off."
+        LoyaltyEmailSetting,
+        required=True,
+        description="All kinds of mail, also those that are off.",
     )
 
     class Meta:

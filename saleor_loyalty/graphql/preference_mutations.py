@@ -57,9 +57,7 @@ class LoyaltyPreferencesInput(BaseInputObjectType):
     """What to change."""
 
     accepts_marketing = graphene.Boolean(description="Whether the member agrees to marketing.")
-    kinds = NonNullList(
-        LoyaltyKindPreferenceInput, description="Kinds to switch; the others stay."
-    )
+    kinds = NonNullList(LoyaltyKindPreferenceInput, description="Kinds to switch; the others stay.")
     language_code = LanguageCodeEnum(
         description="The language of mails; null: the order's or the account's."
     )
@@ -196,7 +194,8 @@ class LoyaltyConsentRecord(LoyaltyMutation):
             required=True, description="Where that is known from."
         )
         wording = graphene.String(
-            default_value="", description="What they agreed to, word for word; up to 5000 characters."
+            default_value="",
+            description="What they agreed to, word for word; up to 5000 characters.",
         )
 
     class Meta:
@@ -226,9 +225,7 @@ def _changes(given: dict[str, Any]) -> PreferenceChanges:
     kinds = given.get("kinds")
     return PreferenceChanges(
         accepts_marketing=given.get("accepts_marketing"),
-        switched=None
-        if kinds is None
-        else {EmailKind(one["kind"]): one["is_on"] for one in kinds},
+        switched=None if kinds is None else {EmailKind(one["kind"]): one["is_on"] for one in kinds},
         **{name: given[name] or "" for name in ("language_code", "time_zone") if name in given},
     )
 

@@ -145,7 +145,9 @@ class LoyaltyPreferences(BaseObjectType):
         def shown(terms: MailingTerms) -> list[KindChoice]:
             sent = {choice_of(kind) for kind in EmailKind if terms.kind(kind).is_on}
             stopped = set(root.row.stopped) if root.row else set()
-            return [KindChoice(root, one, one.value not in stopped) for one in CHOICES if one in sent]
+            return [
+                KindChoice(root, one, one.value not in stopped) for one in CHOICES if one in sent
+            ]
 
         return MailingByProgramIdLoader(info.context).load(root.member.program_id).then(shown)
 
@@ -169,8 +171,10 @@ def language_of(chosen: Chosen, info: Any) -> Any:
     """Return (a promise of) the language that a member reads: chosen, else the account's."""
     code = chosen.row.language_code if chosen.row else ""
     user_id = chosen.member.user_id
-    return UserByUserIdLoader(info.context).load(user_id or 0).then(
-        lambda user: code or (user.language_code if user else FALLBACK_LANGUAGE)
+    return (
+        UserByUserIdLoader(info.context)
+        .load(user_id or 0)
+        .then(lambda user: code or (user.language_code if user else FALLBACK_LANGUAGE))
     )
 
 
