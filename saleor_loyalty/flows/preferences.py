@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from saleor_loyalty.emails.links import LinkInvalid, LinkPurpose, read
+from saleor_loyalty.emails.links import LinkPurpose, read
 from saleor_loyalty.flows.adjust_points import MemberNotFound
 from saleor_loyalty.flows.join_program import NoProgram, NotAMember
 from saleor_loyalty.mailings.operations import (
@@ -48,8 +48,6 @@ def member_of_link(token: str, *, using: str = "default") -> Member:
         NotAMember: their account was deleted; nothing is kept of them.
 
     """
-    if not token.isascii():
-        raise LinkInvalid(field="token")
     link = read(token, purpose=LinkPurpose.PREFERENCES)
     rows = Member.objects.using(using).select_related("merged_into")
     found = rows.filter(pk=link.member_id).first()
