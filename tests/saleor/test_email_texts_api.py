@@ -435,7 +435,7 @@ def test_what_the_mail_server_says_is_answered_typed(
 @pytest.mark.usefixtures("site_settings")
 def test_a_sender_that_cannot_stand_in_a_header_is_answered_typed(loyalty_staff, program):
     PluginConfiguration.objects.filter(channel=None).update(
-        configuration=[{"name": "sender_address", "value": "a b@@c"}]
+        configuration=[{"name": "sender_address", "value": "club"}]
     )
 
     payload = send(loyalty_staff)
