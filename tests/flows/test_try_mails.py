@@ -104,8 +104,9 @@ def test_a_proposal_stands_in_for_what_is_saved_and_is_not_saved():
     assert "Everywhere" in here.text
     assert saved.subject == "Saved"
     assert EmailText.objects.count() == 2
-    with pytest.raises(TextInvalid):
-        tried(proposal=Proposal(parts={"subject": "{{ x }}"}))
+    with pytest.raises(TextInvalid) as refused:
+        tried(proposal=Proposal(parts={"subject": "{points_earned}"}))
+    assert refused.value.field == "subject"
 
 
 def test_a_reset_is_an_empty_version_once_there_is_one():
@@ -148,17 +149,18 @@ def test_a_test_leaves_at_once_and_is_marked(mailoutbox):
 
 
 @pytest.mark.parametrize(
-    ("recipient", "values", "error"),
+    ("recipient", "values", "error", "field"),
     [
-        ("a@b.example, c@d.example", {}, RecipientImpossible),
-        ("me@example.com", {"backend": Refusing}, TrialNotSent),
-        ("me@example.com", {"from_address": "nowhere"}, TrialNotSent),
+        ("a@b.example, c@d.example", {}, RecipientImpossible, "recipient"),
+        ("me@example.com", {"backend": Refusing}, TrialNotSent, None),
+        ("me@example.com", {"from_address": "nowhere"}, TrialNotSent, None),
     ],
 )
-def test_a_test_that_cannot_leave_says_why(mailoutbox, recipient, values, error):
-    with pytest.raises(error):
+def test_a_test_that_cannot_leave_says_why(mailoutbox, recipient, values, error, field):
+    with pytest.raises(error) as refused:
         send_trial(rendered=tried(), recipient=recipient, sender=sender(**values))
 
+    assert refused.value.field == field
     assert mailoutbox == []
 
 
