@@ -184,6 +184,26 @@ def restore_texts(*, text_id: int, actor: str, now: datetime) -> EmailText:
     )
 
 
+@transaction.atomic
+def reset_texts(
+    *, kind: EmailKind, language_code: str, channel_id: int | None, actor: str, now: datetime
+) -> None:
+    """Make a mail's texts and blocks as they come again, by an empty version; where nothing is, nothing happens."""
+    versions = EmailText.objects.filter(
+        kind=kind.value, language_code=language_code.lower(), channel_id=channel_id
+    )
+    if versions.exists():
+        save_texts(
+            kind=kind,
+            language_code=language_code,
+            channel_id=channel_id,
+            parts={},
+            blocks=None,
+            actor=actor,
+            now=now,
+        )
+
+
 class OwnTextsIndex:
     """All that the shop wrote of some kinds of mail, loaded in one query."""
 
@@ -195,6 +215,10 @@ class OwnTextsIndex:
             )
             if row.parts or row.blocks is not None
         }
+
+    def pretend(self, row: EmailText) -> None:
+        """Go on as if a version were saved."""
+        self._rows[row.kind, row.language_code, row.channel_id] = row
 
     def find(self, kind: EmailKind, *, language_code: str, channel_id: int | None) -> OwnTexts:
         """Return what the shop wrote for a reader: part by part, the channel's before all channels'.

@@ -3,6 +3,7 @@
 from enum import Enum
 
 from django.core.exceptions import ValidationError
+from graphql.error import GraphQLError
 from saleor.graphql.core.types.common import Error, NonNullList
 
 from saleor_loyalty.adjustments.rules import AdjustmentInvalid
@@ -10,7 +11,13 @@ from saleor_loyalty.earning.conditions import ConditionInvalid
 from saleor_loyalty.earning.operations import EarningRuleNotFound
 from saleor_loyalty.earning.rules import RuleInvalid
 from saleor_loyalty.emails.delivery import RecipientImpossible
+from saleor_loyalty.emails.editing import TextVersionNotFound
+from saleor_loyalty.emails.events import EventRefused, EventsNotSet
+from saleor_loyalty.emails.links import LinkExpired, LinkInvalid
+from saleor_loyalty.emails.operations import EmailNotFound, EmailUnfinished
 from saleor_loyalty.emails.rendering import TemplateBroken
+from saleor_loyalty.emails.texts import TextInvalid
+from saleor_loyalty.emails.trials import TrialNotSent, TrialRecipientForbidden
 from saleor_loyalty.errors import LoyaltyError
 from saleor_loyalty.flows.adjust_points import AdjustmentNotFound, MemberNotFound, SamePerson
 from saleor_loyalty.flows.assign_tier import AssignmentInvalid
@@ -20,6 +27,7 @@ from saleor_loyalty.flows.redeem_rewards import GiftBudgetSpent, RedemptionInval
 from saleor_loyalty.flows.reward_activities import ActivityInvalid
 from saleor_loyalty.flows.try_rule import OrderNotFound
 from saleor_loyalty.graphql.enums import DOC_CATEGORY, enum_of
+from saleor_loyalty.mailings.rules import MailingInvalid, PersonalDayInvalid, PreferencesInvalid
 from saleor_loyalty.points.postings import HoldExceeded, HoldNotFound
 from saleor_loyalty.points.rules import InsufficientPoints, LedgerDrifted, PointsInvalid
 from saleor_loyalty.points.transfers import LotNotFound
@@ -44,12 +52,16 @@ class LoyaltyErrorCode(Enum):
     CHANNEL_TAKEN = "channel_taken"
     CHECKOUT_BUSY = "checkout_busy"
     DISABLED = "disabled"
+    EMAIL_NOT_SENT = "email_not_sent"
+    EMAIL_UNFINISHED = "email_unfinished"
     GIFT_BUDGET_SPENT = "gift_budget_spent"
     GRAPHQL_ERROR = "graphql_error"
     IDEMPOTENCY_CONFLICT = "idempotency_conflict"
     INSUFFICIENT_POINTS = "insufficient_points"
     INVALID = "invalid"
     LEDGER_DRIFTED = "ledger_drifted"
+    LINK_EXPIRED = "link_expired"
+    LINK_INVALID = "link_invalid"
     MEANS_UNAVAILABLE = "means_unavailable"
     MERGE_IMPOSSIBLE = "merge_impossible"
     NOT_A_MEMBER = "not_a_member"
@@ -171,6 +183,31 @@ CODES_AND_TEXTS: dict[type[LoyaltyError], tuple[LoyaltyErrorCode, str]] = {
     ),
     ProgramInvalid: (LoyaltyErrorCode.INVALID, "{field} {problem}."),
     ProgramNotFound: (LoyaltyErrorCode.NOT_FOUND, "There is no such programme."),
+    EmailNotFound: (LoyaltyErrorCode.NOT_FOUND, "There is no such mail."),
+    EmailUnfinished: (
+        LoyaltyErrorCode.EMAIL_UNFINISHED,
+        "This mail is still on its way; it can be sent again when that has come to an end.",
+    ),
+    EventRefused: (
+        LoyaltyErrorCode.EMAIL_NOT_SENT,
+        "The shop's own tool answered with the HTTP status {status}.",
+    ),
+    EventsNotSet: (
+        LoyaltyErrorCode.EMAIL_NOT_SENT,
+        "The plugin's settings do not say where mails go as events.",
+    ),
+    LinkExpired: (LoyaltyErrorCode.LINK_EXPIRED, "This link is too old; newer mails have others."),
+    LinkInvalid: (LoyaltyErrorCode.LINK_INVALID, "This link is not one of ours, or not complete."),
+    MailingInvalid: (LoyaltyErrorCode.INVALID, "{field} {problem}."),
+    PersonalDayInvalid: (LoyaltyErrorCode.INVALID, "{field} {problem}."),
+    PreferencesInvalid: (LoyaltyErrorCode.INVALID, "{field} {problem}."),
+    TextInvalid: (LoyaltyErrorCode.INVALID, "{field}: {problem}."),
+    TextVersionNotFound: (LoyaltyErrorCode.NOT_FOUND, "There is no such version."),
+    TrialNotSent: (LoyaltyErrorCode.EMAIL_NOT_SENT, "The mail was not sent: {problem}"),
+    TrialRecipientForbidden: (
+        LoyaltyErrorCode.INVALID,
+        "Staff send test mails to their own address only.",
+    ),
     RecipientImpossible: (LoyaltyErrorCode.INVALID, "No mail can go to this address: {problem}."),
     TemplateBroken: (LoyaltyErrorCode.INVALID, "The mail {kind} cannot be rendered: {problem}"),
 }
@@ -188,6 +225,13 @@ def validation_error(error: LoyaltyError) -> ValidationError:
         shown["limits"] = [one.value for one in limits]
     refused = ValidationError(words, code=code.value, params=shown or None)
     return ValidationError({error.field: refused}) if error.field else refused
+
+
+def query_error(error: LoyaltyError) -> GraphQLError:
+    """Return an engine's error as a query answers it: with its code in the `extensions`."""
+    code, _ = CODES_AND_TEXTS[type(error)]
+    words = validation_error(error).messages[0]
+    return GraphQLError(words, extensions={"code": code.name})
 
 
 def switched_off() -> ValidationError:

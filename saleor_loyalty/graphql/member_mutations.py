@@ -40,7 +40,7 @@ class LoyaltyJoin(LoyaltyMutation):
     @classmethod
     def run(cls, info: Any, *, channel: str) -> Any:
         member = join_program(
-            user_id=info.context.user.pk, channel_id=_channel_id(channel), now=timezone.now()
+            user_id=info.context.user.pk, channel_id=channel_id_of(channel), now=timezone.now()
         )
         MembersByUserIdLoader(info.context).clear(info.context.user.pk)
         return cls(member=member)
@@ -68,7 +68,7 @@ class LoyaltyBirthdayUpdate(LoyaltyMutation):
     def run(cls, info: Any, *, channel: str, born_on: Any = None) -> Any:
         member = set_birthday(
             user_id=info.context.user.pk,
-            channel_id=_channel_id(channel),
+            channel_id=channel_id_of(channel),
             born_on=born_on,
             now=timezone.now(),
         )
@@ -105,7 +105,13 @@ class LoyaltyMembersMerge(LoyaltyMutation):
         return cls(member=member)
 
 
-def _channel_id(slug: str) -> int:
+def channel_id_of(slug: str) -> int:
+    """Return the id of a channel.
+
+    Raises:
+        ValidationError: there is no such channel.
+
+    """
     channel_id = channel_ids_by_slug([slug]).get(slug)
     if channel_id is None:
         raise ValidationError(

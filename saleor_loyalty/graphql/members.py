@@ -13,8 +13,10 @@ from saleor.graphql.core.types import BaseInputObjectType, NonNullList
 from saleor.graphql.core.types.model import ModelObjectType
 from saleor.graphql.core.utils import from_global_id_or_error
 
+from saleor_loyalty.emails.queries import email_log
 from saleor_loyalty.graphql.access import null_when_off, require_owner_or_manager
 from saleor_loyalty.graphql.balances import LoyaltyBalance, OwnedBalance
+from saleor_loyalty.graphql.emails import LoyaltyEmailCountableConnection
 from saleor_loyalty.graphql.enums import DOC_CATEGORY
 from saleor_loyalty.graphql.loaders import (
     BalanceByMemberIdLoader,
@@ -22,6 +24,7 @@ from saleor_loyalty.graphql.loaders import (
     MembersByUserIdLoader,
     ProgramByIdLoader,
 )
+from saleor_loyalty.graphql.mail_loaders import DaysByMemberIdLoader
 from saleor_loyalty.graphql.member_tiers import (
     LoyaltyMemberTier,
     LoyaltyNextTier,
@@ -34,6 +37,12 @@ from saleor_loyalty.graphql.member_tiers import (
     vouchers_of,
 )
 from saleor_loyalty.graphql.points import LoyaltyPointsEntryCountableConnection
+from saleor_loyalty.graphql.preferences import (
+    LoyaltyConsentCountableConnection,
+    LoyaltyPersonalDay,
+    LoyaltyPreferences,
+    preferences_of,
+)
 from saleor_loyalty.graphql.programs import LoyaltyProgram, program_of_channel
 from saleor_loyalty.graphql.redemptions import (
     LoyaltyRedemptionCountableConnection,
@@ -41,6 +50,7 @@ from saleor_loyalty.graphql.redemptions import (
 )
 from saleor_loyalty.graphql.tier_changes import LoyaltyTierChangeCountableConnection
 from saleor_loyalty.graphql.tiers import LoyaltyTier
+from saleor_loyalty.mailings.models import Consent
 from saleor_loyalty.members import models
 from saleor_loyalty.members.queries import all_members
 from saleor_loyalty.points.queries import history_of
@@ -91,6 +101,34 @@ class LoyaltyMember(ModelObjectType[models.Member]):
         description="Rewards that the member redeemed or was given, newest first.",
     )
     born_on = Date(description="The member's birthday, if they told it.")
+    personal_days = NonNullList(
+        LoyaltyPersonalDay,
+        required=True,
+        description=(
+            "The days that the member told us of, in the order of the year."
+            "\n\nRequires one of the following permissions: OWNER, MANAGE_LOYALTY."
+        ),
+    )
+    preferences = graphene.Field(
+        LoyaltyPreferences,
+        required=True,
+        description=(
+            "What the member chose to hear."
+            "\n\nRequires one of the following permissions: OWNER, MANAGE_LOYALTY."
+        ),
+    )
+    consents = ConnectionField(
+        LoyaltyConsentCountableConnection,
+        required=True,
+        description="When the member agreed to marketing or took it back, newest first.",
+        permissions=[LoyaltyPermissions.MANAGE_LOYALTY],
+    )
+    emails = ConnectionField(
+        LoyaltyEmailCountableConnection,
+        required=True,
+        description="Mails for the member, newest first.",
+        permissions=[LoyaltyPermissions.MANAGE_LOYALTY],
+    )
     external_id = PermissionsField(
         graphene.String,
         required=True,
@@ -161,6 +199,27 @@ class LoyaltyMember(ModelObjectType[models.Member]):
             using=get_database_connection_name(info.context),
         )
         return create_connection_slice(rows, info, kwargs, LoyaltyRedemptionCountableConnection)
+
+    @staticmethod
+    def resolve_personal_days(root: models.Member, info: Any) -> Any:
+        require_owner_or_manager(info.context, user_id=root.user_id)
+        return DaysByMemberIdLoader(info.context).load(root.pk)
+
+    @staticmethod
+    def resolve_preferences(root: models.Member, info: Any) -> Any:
+        require_owner_or_manager(info.context, user_id=root.user_id)
+        return preferences_of(root, info)
+
+    @staticmethod
+    def resolve_consents(root: models.Member, info: Any, **kwargs: Any) -> Any:
+        using = get_database_connection_name(info.context)
+        rows = Consent.objects.using(using).filter(member=root.pk)
+        return create_connection_slice(rows, info, kwargs, LoyaltyConsentCountableConnection)
+
+    @staticmethod
+    def resolve_emails(root: models.Member, info: Any, **kwargs: Any) -> Any:
+        mails = email_log(member_id=root.pk, using=get_database_connection_name(info.context))
+        return create_connection_slice(mails, info, kwargs, LoyaltyEmailCountableConnection)
 
     @staticmethod
     def resolve_user(root: models.Member, info: Any) -> Any:

@@ -24,6 +24,7 @@ from saleor_loyalty.graphql.loaders import (
     RatesByProgramIdLoader,
     TermsByProgramIdLoader,
 )
+from saleor_loyalty.graphql.mailings import LoyaltyMailing, mailing_of
 from saleor_loyalty.graphql.policies import LoyaltyPolicy
 from saleor_loyalty.graphql.reward_loaders import LiabilityByProgramIdLoader
 from saleor_loyalty.graphql.rewards import LoyaltyReward, rewards_on_show
@@ -120,6 +121,12 @@ class LoyaltyProgram(ModelObjectType[models.Program]):
         description="What it owes its members.",
         permissions=[LoyaltyPermissions.MANAGE_LOYALTY],
     )
+    mailing = PermissionsField(
+        LoyaltyMailing,
+        required=True,
+        description="How it sends its mails.",
+        permissions=[LoyaltyPermissions.MANAGE_LOYALTY],
+    )
     is_active = graphene.Boolean(required=True, description="Whether the programme is on.")
     channels = PermissionsField(
         NonNullList(Channel),
@@ -156,6 +163,10 @@ class LoyaltyProgram(ModelObjectType[models.Program]):
     def resolve_liability(root: models.Program, info: Any) -> Any:
         found = LiabilityByProgramIdLoader(info.context).load(root.pk)
         return found.then(lambda liability: OfProgram(liability, root.pk))
+
+    @staticmethod
+    def resolve_mailing(root: models.Program, info: Any) -> Any:
+        return mailing_of(root.pk, info)
 
     @staticmethod
     def resolve_policy(root: models.Program, info: Any) -> Any:

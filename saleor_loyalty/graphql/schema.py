@@ -14,8 +14,11 @@ from saleor_loyalty.graphql.adjustments import (
 from saleor_loyalty.graphql.checkout_points import CheckoutLoyaltyMutations
 from saleor_loyalty.graphql.earning import LoyaltyEarningQueries
 from saleor_loyalty.graphql.earning_mutations import LoyaltyEarningMutations
-from saleor_loyalty.graphql.emails import LoyaltyEmailQueries
+from saleor_loyalty.graphql.email_text_mutations import LoyaltyEmailTextMutations
+from saleor_loyalty.graphql.email_texts import LoyaltyEmailTextQueries
+from saleor_loyalty.graphql.emails import LoyaltyEmailMutations, LoyaltyEmailQueries
 from saleor_loyalty.graphql.enums import DOC_CATEGORY
+from saleor_loyalty.graphql.mailing_mutations import LoyaltyMailingMutations
 from saleor_loyalty.graphql.member_mutations import LoyaltyMemberMutations
 from saleor_loyalty.graphql.members import (
     LoyaltyMember,
@@ -23,6 +26,8 @@ from saleor_loyalty.graphql.members import (
     resolve_user_loyalty,
 )
 from saleor_loyalty.graphql.orders import OrderLoyalty, resolve_order_loyalty
+from saleor_loyalty.graphql.preference_mutations import LoyaltyPreferenceMutations
+from saleor_loyalty.graphql.preferences import LoyaltyPreferenceQueries
 from saleor_loyalty.graphql.previews import (
     CheckoutLoyalty,
     LoyaltyProductPoints,
@@ -41,6 +46,8 @@ QUERIES: tuple[type[graphene.ObjectType], ...] = (
     LoyaltyProgramQueries,
     LoyaltyMemberQueries,
     LoyaltyEmailQueries,
+    LoyaltyEmailTextQueries,
+    LoyaltyPreferenceQueries,
     LoyaltyEarningQueries,
     LoyaltyAdjustmentQueries,
     LoyaltyRewardQueries,
@@ -55,6 +62,10 @@ MUTATIONS: tuple[type[graphene.ObjectType], ...] = (
     LoyaltyRewardMutations,
     LoyaltyRedemptionMutations,
     CheckoutLoyaltyMutations,
+    LoyaltyPreferenceMutations,
+    LoyaltyMailingMutations,
+    LoyaltyEmailTextMutations,
+    LoyaltyEmailMutations,
 )
 
 EXTENSIONS: dict[type[graphene.ObjectType], dict[str, graphene.Field]] = {
@@ -120,6 +131,9 @@ COSTS: dict[str, dict[str, dict[str, object]]] = {
         "loyaltyMember": _ONE,
         "loyaltyMembers": _PAGED,
         "loyaltyEmails": _PAGED,
+        "loyaltyEmailAddressFailures": _PAGED,
+        "loyaltyEmailTexts": _ONE,
+        "loyaltyPreferencesByToken": _ONE,
         "loyaltyEarningRules": {"complexity": 10},
         "loyaltyAdjustments": _PAGED,
         "loyaltyRewards": {"complexity": 10},
@@ -159,6 +173,19 @@ COSTS: dict[str, dict[str, dict[str, object]]] = {
         "loyaltyRedemptionAdvance": _ONE,
         "checkoutLoyaltyPointsApply": _ONE,
         "checkoutLoyaltyPointsRemove": _ONE,
+        "loyaltyPreferencesUpdate": _ONE,
+        "loyaltyPreferencesUpdateByToken": _ONE,
+        "loyaltyPersonalDaysUpdate": _ONE,
+        "loyaltyConsentRecord": _ONE,
+        "loyaltyMailingUpdate": _ONE,
+        "loyaltyEmailSettingUpdate": _ONE,
+        "loyaltyEmailTextsUpdate": _ONE,
+        "loyaltyEmailTextsReset": _ONE,
+        "loyaltyEmailTextsRestore": _ONE,
+        "loyaltyEmailPreview": {"complexity": 10},
+        "loyaltyEmailTestSend": {"complexity": 10},
+        "loyaltyEmailSendAgain": _ONE,
+        "loyaltyEmailAddressClear": _ONE,
     },
     "User": {"loyalty": _ONE},
     "Order": {"loyalty": _ONE},
@@ -173,7 +200,10 @@ COSTS: dict[str, dict[str, dict[str, object]]] = {
         "rewards": {"complexity": 10},
         "liability": {"complexity": 50},
         "spending": _ONE,
+        "mailing": _ONE,
     },
+    "LoyaltyMailing": {"kinds": _ONE},
+    "LoyaltyEmailSetting": {"tiers": _ONE, "channels": _ONE},
     "LoyaltyMember": {
         "program": _ONE,
         "balance": _ONE,
@@ -186,7 +216,21 @@ COSTS: dict[str, dict[str, dict[str, object]]] = {
         "tierExplanation": _ONE,
         "tierVouchers": _ONE,
         "rewards": _PAGED,
+        "preferences": _ONE,
+        "personalDays": _ONE,
+        "consents": _PAGED,
+        "emails": _PAGED,
     },
+    "LoyaltyPreferences": {"kinds": _ONE},
+    "LoyaltyEmail": {"member": _ONE, "againOf": _ONE},
+    "LoyaltyEmailTexts": {
+        "channel": _ONE,
+        "defaults": _ONE,
+        "own": _ONE,
+        "variables": _ONE,
+        "versions": _PAGED,
+    },
+    "LoyaltyEmailTextVersion": {"channel": _ONE},
     "LoyaltyReward": {
         "translation": _ONE,
         "amounts": _ONE,

@@ -1,6 +1,6 @@
 """Writes of programmes' mailings, members' preferences and their days."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -93,10 +93,15 @@ def _save(program_id: int, terms: MailingTerms, *, now: datetime) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class PreferenceChanges:
-    """What a member changes; None stays. `stopped` are kinds as members choose them."""
+    """What a member changes; None stays.
+
+    `stopped` are all the kinds that they want no more, as members choose them; `switched` changes
+    some alone, to on (True) or off.
+    """
 
     accepts_marketing: bool | None = None
     stopped: Collection[EmailKind] | None = None
+    switched: Mapping[EmailKind, bool] | None = None
     language_code: str | None = None
     time_zone: str | None = None
 
@@ -140,6 +145,9 @@ def change_preferences(
         )
     if changes.stopped is not None:
         row.stopped = sorted(kind.value for kind in set(changes.stopped))
+    if changes.switched is not None:
+        off = {kind.value for kind, is_on in changes.switched.items() if not is_on}
+        row.stopped = sorted(set(row.stopped) - {kind.value for kind in changes.switched} | off)
     if changes.language_code is not None:
         row.language_code = changes.language_code
     if changes.time_zone is not None:
@@ -157,6 +165,8 @@ def _locked_owner(member_id: int) -> int:
 def _check(changes: PreferenceChanges) -> None:
     if not set(changes.stopped or ()) <= set(CHOICES):
         raise PreferencesInvalid(field="stopped", problem="has a kind that cannot be chosen alone")
+    if not set(changes.switched or ()) <= set(CHOICES):
+        raise PreferencesInvalid(field="kinds", problem="has a kind that cannot be chosen alone")
     code = changes.language_code or ""
     if len(code) > MAX_LANGUAGE_LENGTH or (not code.replace("-", "").isalnum() and code):
         raise PreferencesInvalid(field="language_code", problem="is not a language code")

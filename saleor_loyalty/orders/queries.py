@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+from django.db.models import QuerySet
+
 from saleor_loyalty.orders.models import OrderSweep, SettledOrder
 
 
@@ -14,3 +16,9 @@ def settled_orders(*, order_ids: Iterable[str], using: str = "default") -> dict[
 def swept_until() -> datetime | None:
     """Return how far the sweep over changed orders has come; None before the first."""
     return OrderSweep.objects.values_list("swept_until", flat=True).first()
+
+
+def order_ids_numbered(*, beginning: str, using: str = "default") -> QuerySet[SettledOrder, str]:
+    """Return the ids of settled orders whose numbers begin with some digits."""
+    rows = SettledOrder.objects.using(using).filter(order_number__startswith=beginning)
+    return rows.exclude(order_number="").values_list("pk", flat=True)

@@ -610,6 +610,28 @@ STAFF_QUERIES = {
     ' channel: "main", reason: "z", key: "1") { errors { code } } }',
     "loyaltyRedemptionAdvance": 'mutation { loyaltyRedemptionAdvance(id: "x", state: DONE) {'
     " errors { code } } }",
+    "loyaltyEmailAddressFailures": "{ loyaltyEmailAddressFailures(first: 1) { edges {"
+    " node { address } } } }",
+    "loyaltyEmailTexts": "{ loyaltyEmailTexts(kind: WELCOME, languageCode: EN) { kind } }",
+    "loyaltyConsentRecord": 'mutation { loyaltyConsentRecord(member: "x", isGiven: true,'
+    " source: STAFF) { errors { code } } }",
+    "loyaltyMailingUpdate": 'mutation { loyaltyMailingUpdate(program: "x", input: {}) {'
+    " errors { code } } }",
+    "loyaltyEmailSettingUpdate": 'mutation { loyaltyEmailSettingUpdate(program: "x",'
+    " kind: WELCOME, input: {}) { errors { code } } }",
+    "loyaltyEmailTextsUpdate": "mutation { loyaltyEmailTextsUpdate(kind: WELCOME,"
+    " languageCode: EN, input: {}) { errors { code } } }",
+    "loyaltyEmailTextsReset": "mutation { loyaltyEmailTextsReset(kind: WELCOME,"
+    " languageCode: EN) { errors { code } } }",
+    "loyaltyEmailTextsRestore": 'mutation { loyaltyEmailTextsRestore(id: "x") {'
+    " errors { code } } }",
+    "loyaltyEmailPreview": "mutation { loyaltyEmailPreview(kind: WELCOME, languageCode: EN) {"
+    " errors { code } } }",
+    "loyaltyEmailTestSend": "mutation { loyaltyEmailTestSend(kind: WELCOME, languageCode: EN) {"
+    " errors { code } } }",
+    "loyaltyEmailSendAgain": 'mutation { loyaltyEmailSendAgain(id: "x") { errors { code } } }',
+    "loyaltyEmailAddressClear": 'mutation { loyaltyEmailAddressClear(address: "x") {'
+    " errors { code } } }",
 }
 
 OPEN_TO_ALL = {
@@ -620,7 +642,21 @@ OPEN_TO_ALL = {
     "loyaltyRewardRedeem": 'mutation { loyaltyRewardRedeem(reward: "x", channel: "main",'
     ' key: "1") { errors { code } } }',
     "loyaltyRedemptionCancel": 'mutation { loyaltyRedemptionCancel(id: "x") { errors { code } } }',
+    "loyaltyPreferencesUpdate": 'mutation { loyaltyPreferencesUpdate(channel: "main", input: {}) {'
+    " errors { code } } }",
+    "loyaltyPersonalDaysUpdate": 'mutation { loyaltyPersonalDaysUpdate(channel: "main",'
+    " days: []) { errors { code } } }",
+    "loyaltyPreferencesByToken": '{ loyaltyPreferencesByToken(token: "x") { maskedEmail } }',
+    "loyaltyPreferencesUpdateByToken": 'mutation { loyaltyPreferencesUpdateByToken(token: "x",'
+    " input: {}) { errors { code } } }",
 }
+FOR_CUSTOMERS = [
+    "loyaltyJoin",
+    "loyaltyBirthdayUpdate",
+    "loyaltyRewardRedeem",
+    "loyaltyPreferencesUpdate",
+    "loyaltyPersonalDaysUpdate",
+]
 
 
 @pytest.mark.parametrize("field", STAFF_QUERIES)
@@ -637,7 +673,7 @@ def test_staff_fields_need_our_permission(field, who, request, program):
 
 
 @pytest.mark.usefixtures("program")
-@pytest.mark.parametrize("field", ["loyaltyJoin", "loyaltyBirthdayUpdate", "loyaltyRewardRedeem"])
+@pytest.mark.parametrize("field", FOR_CUSTOMERS)
 def test_what_members_do_for_themselves_needs_a_customer(field, api_client, app_api_client):
     for client in (api_client, app_api_client):
         answer = ask(client, OPEN_TO_ALL[field])
