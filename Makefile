@@ -21,7 +21,7 @@ soak:  ## thousands of arbitrary sequences on the ledger and lives on the ladder
 guards:  ## remove each guard of the ledger once: a test must go red (K=<name>: a part)
 	@$(PYTHON) -m dev guards
 
-lint:  ## ruff, mypy, import contracts, migrations
+lint:  ## ruff, mypy, import contracts, catalogues, migrations
 	@$(PYTHON) -m dev lint
 
 bench:  ## speed, as ratios

@@ -47,7 +47,7 @@ def guards() -> int:
 
 
 def lint() -> int:
-    """Run ruff, mypy, the import contracts and the check for missing migrations."""
+    """Run ruff, mypy, the import contracts, and the checks of catalogues and migrations."""
     from dev.checks import lint as run_lint
 
     return run_lint()

@@ -178,6 +178,7 @@ def lint() -> int:
         ("ruff format", [environment.tool("ruff"), "format", "--check", "."], env),
         ("import contracts", [str(environment.python), "-c", contracts], engine_env),
         ("types", [str(environment.python), "-m", "mypy"], engine_env),
+        ("texts", [str(environment.python), "-m", "dev.catalogues", "--check"], engine_env),
     ]
     failed = [name for name, command, variables in checks if not _passes(name, command, variables)]
     with pg.server() as postgres:
