@@ -258,6 +258,16 @@ def messages() -> int:
     )
 
 
+def pictures() -> int:
+    """Take pictures of all mails."""
+    environment, _ = environment_or_engine()
+    return attached(
+        [str(environment.python), "-m", "dev.mail_pictures"],
+        env={**python_environment(environment), "DJANGO_SETTINGS_MODULE": "tests.settings"},
+        cwd=REPO,
+    )
+
+
 def bench() -> int:
     """Measure, print the table and write build/bench.json."""
     environment = with_saleor()
