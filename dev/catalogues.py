@@ -113,7 +113,9 @@ def problems() -> List[str]:
         if language != SOURCE_LANGUAGE:
             lacking += untranslated(catalog)
         found += [f"{language} falls back to English: {text}" for text in lacking]
-        found += [f"{language} has what is said no more: {text}" for text in sorted(listed - wanted)]
+        found += [
+            f"{language} has what is said no more: {text}" for text in sorted(listed - wanted)
+        ]
         path = catalogue_path(language).with_suffix(".mo")
         if not path.exists() or texts_in(path.read_bytes()) != texts_in(compiled(catalog)):
             found.append(f"{language} is not compiled: run `make messages`")

@@ -55,11 +55,17 @@ def find_chromium() -> str:
 def sample_pictures() -> Dict[str, str]:
     """Return pictures of the samples' products, by product id."""
     return {
-        "1": _drawing("#f3d9c4", '<path d="M14 18h22v20a6 6 0 0 1-6 6H20a6 6 0 0 1-6-6z" fill='
-        '"#9a4a2f"/><path d="M36 22h4a5 5 0 0 1 0 12h-4" fill="none" stroke="#9a4a2f" '
-        'stroke-width="4"/>'),
-        "2": _drawing("#dfe8d8", '<ellipse cx="22" cy="26" rx="9" ry="13" fill="#5b3a29"/>'
-        '<ellipse cx="36" cy="34" rx="9" ry="13" fill="#7a5138"/>'),
+        "1": _drawing(
+            "#f3d9c4",
+            '<path d="M14 18h22v20a6 6 0 0 1-6 6H20a6 6 0 0 1-6-6z" fill='
+            '"#9a4a2f"/><path d="M36 22h4a5 5 0 0 1 0 12h-4" fill="none" stroke="#9a4a2f" '
+            'stroke-width="4"/>',
+        ),
+        "2": _drawing(
+            "#dfe8d8",
+            '<ellipse cx="22" cy="26" rx="9" ry="13" fill="#5b3a29"/>'
+            '<ellipse cx="36" cy="34" rx="9" ry="13" fill="#7a5138"/>',
+        ),
     }
 
 

@@ -83,7 +83,21 @@ def test_ordinals_are_the_languages_own():
     with translation.override("hr"):
         croatian = [formats.ordinal(number) for number in (1, 10, 21)]
 
-    assert english == "1st 2nd 3rd 4th 10th 11th 12th 13th 21st 22nd 101st 111th 112th".split()
+    assert english == [
+        "1st",
+        "2nd",
+        "3rd",
+        "4th",
+        "10th",
+        "11th",
+        "12th",
+        "13th",
+        "21st",
+        "22nd",
+        "101st",
+        "111th",
+        "112th",
+    ]
     assert croatian == ["1.", "10.", "21."]
 
 
@@ -126,7 +140,18 @@ def test_what_came_and_went_has_its_sign_but_nothing_has_none():
 
 @pytest.mark.parametrize(
     "name",
-    ["Ada", "Ana Marija", "O'Brien", "Jean-Luc", "Żółć", "J. R.", "李小龍", "محمد", "Ada 2", "😀 Ada"],
+    [
+        "Ada",
+        "Ana Marija",
+        "O'Brien",
+        "Jean-Luc",
+        "Żółć",
+        "J. R.",
+        "李小龍",
+        "محمد",
+        "Ada 2",
+        "😀 Ada",
+    ],
 )
 def test_names_of_people_are_names(name):
     assert first_name_of(name) == name

@@ -45,6 +45,9 @@ def test_a_mail_has_no_blemish(path):
         assert "  " not in line
         assert not any(sign in line for sign in ("..", " .", " ,", " !", " :", "{", "}", "[", "]"))
     sentences = [
-        one.rstrip(".") for line in text.splitlines()[2:] for one in ENDS.split(line) if len(one) > 12
+        one.rstrip(".")
+        for line in text.splitlines()[2:]
+        for one in ENDS.split(line)
+        if len(one) > 12
     ]
     assert len(set(sentences)) == len(sentences)

@@ -81,7 +81,9 @@ def test_a_mail_of_which_little_is_known_has_no_holes(kind, language):
     for line in (rendered.subject, *rendered.text.splitlines()):
         assert line == line.strip()
         assert "  " not in line
-        assert not any(sign in line for sign in ("[", "]", "{", "}", " ,", " !", " .", ",,", "None"))
+        assert not any(
+            sign in line for sign in ("[", "]", "{", "}", " ,", " !", " .", ",,", "None")
+        )
         assert not line.startswith((",", ":", ".", "!"))
     assert "\n\n\n" not in rendered.text
     assert rendered.subject[:1].upper() == rendered.subject[:1]

@@ -81,7 +81,7 @@ def test_values_are_never_read_as_texts(text, value):
     except TextInvalid:
         return
 
-    filled = fill(parts, {name: "{a}[" + value for name in variables_in(parts)})
+    filled = fill(parts, dict.fromkeys(variables_in(parts), "{a}[" + value))
 
     assert filled.count("{a}[" + value) >= sum(isinstance(one, Variable) for one in parts)
 
