@@ -11,13 +11,14 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional, Sequence
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 from urllib.parse import quote
 
 from dev.console import Trouble, say
 from dev.places import REPO
 
 PLACE = REPO / "docs" / "pictures" / "mails"
+IN_README = REPO / "docs" / "pictures" / "thank-you.png"
 NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 WIDTHS = (360, 720)
 TALLEST = 3000
@@ -108,12 +109,12 @@ def mail(kind: str, language: str, *, shop=None, facts=None) -> str:
     ).html
 
 
-def page(source: str, looks: Sequence[Look]) -> str:
-    """Return a page that shows a mail in some looks, side by side."""
+def page(mails: Sequence[Tuple[str, Look]]) -> str:
+    """Return a page that shows mails, each in its look, side by side."""
     frames = "".join(
         f'<iframe width="{look.width}" height="10" '
         f'srcdoc="{html.escape(_in_look(source, look))}"></iframe>'
-        for look in looks
+        for source, look in mails
     )
     return (
         "<!doctype html><meta charset=utf-8><style>"
@@ -129,12 +130,12 @@ def _in_look(source: str, look: Look) -> str:
     return source.replace(DARK, "all" if look.is_dark else "not all")
 
 
-def take(source: str, target: Path, looks: Sequence[Look] = LOOKS) -> None:
-    """Write the picture of a mail in some looks."""
-    width = sum(look.width + GAP for look in looks) + GAP
+def take(mails: Sequence[Tuple[str, Look]], target: Path) -> None:
+    """Write the picture of mails, each in its look."""
+    width = sum(look.width + GAP for _, look in mails) + GAP
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "page.html").write_text(page(source, looks), encoding="utf-8")
+        (folder / "page.html").write_text(page(mails), encoding="utf-8")
         raw = folder / "raw.png"
         command = [find_chromium(), "--headless", "--disable-gpu", "--hide-scrollbars"]
         command += ["--no-sandbox"] if os.geteuid() == 0 else []
@@ -186,8 +187,11 @@ def main(arguments: Optional[List[str]] = None) -> int:
             for language in ("en", "hr", "nb") if kind in TRANSLATED else ("en",):
                 ending = "" if language == "en" else f".{language}"
                 target = PLACE / f"{kind}{ending}.png"
-                take(mail(kind, language), target)
+                source = mail(kind, language)
+                take([(source, look) for look in LOOKS], target)
                 say(f"{target.relative_to(REPO)}: {target.stat().st_size / 1000:.0f} kB")
+        norwegian, croatian = (mail("thank_you", language) for language in ("nb", "hr"))
+        take([(norwegian, Look(450, False)), (croatian, Look(450, True))], IN_README)
     except Trouble as trouble:
         say(f"\n{trouble}")
         return 2
