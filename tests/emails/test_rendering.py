@@ -171,7 +171,7 @@ def test_on_the_highest_tier_there_is_no_bar():
 def test_without_a_tier_yet_the_next_one_is_told():
     rendered = mail(tier_name="", tier_percent=0)
 
-    assert "\n1,900 points to go until you reach Gold.\n" in rendered.text
+    assert "\nYour next tier: Gold. 1,900 points to go until you reach Gold.\n" in rendered.text
     assert "Your next tier Gold" in str(Page(rendered.html))
 
 
