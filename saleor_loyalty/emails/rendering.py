@@ -199,19 +199,18 @@ class _Writer:
     def words(self, *, is_html: bool) -> dict[str, object]:
         """Return the texts of a mail's body, by the names that the layout uses."""
         return {
-            "preheader": self.part("preheader", is_html=is_html),
-            "heading": self.part("heading", is_html=is_html),
+            "preheader": self.part("preheader"),
+            "heading": self.part("heading"),
             "paragraphs": self.paragraphs("body", is_html=is_html),
             "closing": self.paragraphs("closing", is_html=is_html),
-            "button": self.part("button", is_html=is_html),
+            "button": self.part("button"),
             "reason": self._fill(self._translated(self.spec.reason), is_html=is_html),
         }
 
-    def part(self, name: str, *, is_html: bool = False) -> str:
-        """Return a text of one line."""
+    def part(self, name: str) -> str:
+        """Return a text of one line, plain."""
         text = self.own.parts.get(name) or self._translated(getattr(self.spec, name))
-        line = _LINE_BREAKS.sub(" ", self._fill(text, is_html=False))
-        return escape(line) if is_html else line
+        return _LINE_BREAKS.sub(" ", self._fill(text, is_html=False))
 
     def paragraphs(self, name: str, *, is_html: bool) -> list[str]:
         """Return a text of some paragraphs, without those that have nothing to say."""

@@ -369,6 +369,13 @@ def test_a_subject_is_one_line_whatever_is_in_it():
     assert rendered.subject.endswith("…")
 
 
+def test_a_heading_is_one_line_and_is_escaped():
+    rendered = mail(EmailKind.TIER_REACHED, tier_name={"": "Go\n<i>ld"})
+
+    assert rendered.text.startswith("Welcome to Go <i>ld, Ada!\n")
+    assert "<h1>Welcome to Go &lt;i&gt;ld, Ada!</h1>" in rendered.html
+
+
 def broken(tmp_path, *, txt="Hi", mjml="<mjml><mj-body></mj-body></mjml>"):
     (tmp_path / "layout.txt").write_text(txt)
     (tmp_path / "layout.mjml").write_text(mjml)
