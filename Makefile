@@ -1,7 +1,7 @@
 # The project's commands. Each sets up what it needs; `python3 -m dev --help` tells more.
 PYTHON ?= python3
 
-.PHONY: help demo serve test soak guards lint bench messages migrations clean
+.PHONY: help demo serve test soak guards lint bench messages pictures migrations clean
 
 help:
 	@$(PYTHON) -m dev --help
@@ -21,7 +21,7 @@ soak:  ## thousands of arbitrary sequences on the ledger, lives on the ladder, m
 guards:  ## remove each guard of the ledger once: a test must go red (K=<name>: a part)
 	@$(PYTHON) -m dev guards
 
-lint:  ## ruff, mypy, import contracts, migrations
+lint:  ## ruff, mypy, import contracts, catalogues, migrations
 	@$(PYTHON) -m dev lint
 
 bench:  ## speed, as ratios
@@ -29,6 +29,9 @@ bench:  ## speed, as ratios
 
 messages:  ## update the catalogues of the mails' texts
 	@$(PYTHON) -m dev messages
+
+pictures:  ## pictures of all mails, with Chromium
+	@$(PYTHON) -m dev pictures
 
 migrations:  ## write migrations for changed models
 	@$(PYTHON) -m dev migrations

@@ -1,4 +1,4 @@
-"""Commands: demo, serve, test, soak, guards, lint, bench, messages, migrations."""
+"""Commands: demo, serve, test, soak, guards, lint, bench, messages, pictures, migrations."""
 
 import argparse
 import signal
@@ -47,7 +47,7 @@ def guards() -> int:
 
 
 def lint() -> int:
-    """Run ruff, mypy, the import contracts and the check for missing migrations."""
+    """Run ruff, mypy, the import contracts, and the checks of catalogues and migrations."""
     from dev.checks import lint as run_lint
 
     return run_lint()
@@ -67,6 +67,13 @@ def messages() -> int:
     return run_messages()
 
 
+def pictures() -> int:
+    """Take pictures of all mails with Chromium (CHROMIUM: where it is), for docs/pictures/mails."""
+    from dev.checks import pictures as run_pictures
+
+    return run_pictures()
+
+
 def migrations() -> int:
     """Write migrations for changed models."""
     from dev.checks import migrations as run_migrations
@@ -76,7 +83,18 @@ def migrations() -> int:
 
 COMMANDS: Dict[str, Callable[[], int]] = {
     command.__name__: command
-    for command in (demo, serve, test, soak, guards, lint, bench, messages, migrations)
+    for command in (
+        demo,
+        serve,
+        test,
+        soak,
+        guards,
+        lint,
+        bench,
+        messages,
+        pictures,
+        migrations,
+    )
 }
 
 

@@ -1,9 +1,11 @@
 """The gettext catalogues of the mails: collected from templates and code, merged, compiled."""
 
 import io
+import sys
 from datetime import datetime, timezone
+from gettext import GNUTranslations
 from pathlib import Path
-from typing import Iterator
+from typing import Dict, Iterator, List
 
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract
@@ -44,7 +46,9 @@ def _sources(templatize) -> Iterator[tuple]:
         if path.suffix == ".py":
             yield name, path.read_text()
         elif "templates" in path.parts and path.is_file():
-            yield name, templatize(path.read_text(), origin=name)
+            # What is left of a template is no Python, so its indentation means nothing.
+            lines = templatize(path.read_text(), origin=name).splitlines()
+            yield name, "\n".join(line.strip() for line in lines)
 
 
 def catalogue_path(language: str) -> Path:
@@ -83,12 +87,57 @@ def main() -> None:
         with path.open("wb") as file:
             write_po(file, catalog, width=100, omit_header=False, sort_by_file=True)
         path.with_suffix(".mo").write_bytes(compiled(catalog))
-        missing = [
-            message.id
-            for message in catalog
-            if message.id and not any(_strings(message)) and language != SOURCE_LANGUAGE
+        lacking = untranslated(catalog) if language != SOURCE_LANGUAGE else []
+        print(f"{language}: {len(catalog)} texts, {len(lacking)} not translated")
+        for text in lacking:
+            print(f"   falls back to English: {text}")
+
+
+def untranslated(catalog: Catalog) -> List[str]:
+    """Return the texts, or their singular, that a catalogue has no translation of."""
+    return [
+        _texts(message.id)[0]
+        for message in catalog
+        if message.id and (message.fuzzy or not all(_strings(message)))
+    ]
+
+
+def problems() -> List[str]:
+    """Return what is wrong with the catalogues: texts that they lack, and what is not compiled."""
+    wanted = {_texts(message.id)[0] for message in collect() if message.id}
+    found = []
+    for language in LANGUAGES:
+        catalog = read(language)
+        listed = {_texts(message.id)[0] for message in catalog if message.id}
+        lacking = sorted(wanted - listed)
+        if language != SOURCE_LANGUAGE:
+            lacking += untranslated(catalog)
+        found += [f"{language} falls back to English: {text}" for text in lacking]
+        found += [
+            f"{language} has what is said no more: {text}" for text in sorted(listed - wanted)
         ]
-        print(f"{language}: {len(catalog)} texts, {len(missing)} not translated")
+        path = catalogue_path(language).with_suffix(".mo")
+        if not path.exists() or texts_in(path.read_bytes()) != texts_in(compiled(catalog)):
+            found.append(f"{language} is not compiled: run `make messages`")
+    return found
+
+
+def texts_in(mo: bytes) -> Dict[object, str]:
+    """Return the texts of a compiled catalogue, without its header, which names babel's version."""
+    texts = dict(GNUTranslations(io.BytesIO(mo))._catalog)  # noqa: SLF001 -- it has no other way
+    texts.pop("", None)
+    return texts
+
+
+def check() -> int:
+    """Say what is wrong with the catalogues; return the exit code."""
+    found = problems()
+    print("\n".join(found) or "all catalogues are complete and compiled")
+    return 1 if found else 0
+
+
+def _texts(text) -> tuple:
+    return text if isinstance(text, tuple) else (text,)
 
 
 def _strings(message) -> tuple:
@@ -96,4 +145,4 @@ def _strings(message) -> tuple:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(check() if "--check" in sys.argv else main())

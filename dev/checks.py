@@ -178,6 +178,7 @@ def lint() -> int:
         ("ruff format", [environment.tool("ruff"), "format", "--check", "."], env),
         ("import contracts", [str(environment.python), "-c", contracts], engine_env),
         ("types", [str(environment.python), "-m", "mypy"], engine_env),
+        ("texts", [str(environment.python), "-m", "dev.catalogues", "--check"], engine_env),
     ]
     failed = [name for name, command, variables in checks if not _passes(name, command, variables)]
     with pg.server() as postgres:
@@ -258,6 +259,16 @@ def messages() -> int:
     environment, _ = environment_or_engine()
     return attached(
         [str(environment.python), "-m", "dev.catalogues"],
+        env={**python_environment(environment), "DJANGO_SETTINGS_MODULE": "tests.settings"},
+        cwd=REPO,
+    )
+
+
+def pictures() -> int:
+    """Take pictures of all mails."""
+    environment, _ = environment_or_engine()
+    return attached(
+        [str(environment.python), "-m", "dev.mail_pictures"],
         env={**python_environment(environment), "DJANGO_SETTINGS_MODULE": "tests.settings"},
         cwd=REPO,
     )

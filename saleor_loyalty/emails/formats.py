@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any
+from unicodedata import normalize
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_skeleton
@@ -17,7 +18,7 @@ from saleor_loyalty.emails.kinds import VARIABLES, VariableType
 register = template.Library()
 
 LONGEST_NAME = 60
-_ADDRESS = re.compile(r"://|www\.|[@<>]|\w\.\w{2,}", re.IGNORECASE)
+_ADDRESS = re.compile(r"://|www\.|[@<>]|\w[.\u3002]\w{2,}|\d\D*\d\D*\d\D*\d", re.IGNORECASE)
 
 
 def current_locale() -> Locale:
@@ -41,6 +42,18 @@ def points(number: int, points_name: str = "") -> str:
     if points_name:
         return f"{written} {points_name}"
     return ngettext("%(number)s point", "%(number)s points", number) % {"number": written}
+
+
+@register.filter
+def gain(number: int, points_name: str = "") -> str:
+    """Write points that were added, with their sign; 0 has none."""
+    return ("+" if number else "") + points(number, points_name)
+
+
+@register.filter
+def loss(number: int, points_name: str = "") -> str:
+    """Write points that were taken away, with their sign; 0 has none."""
+    return ("\N{MINUS SIGN}" if number else "") + points(number, points_name)
 
 
 @register.filter
@@ -109,22 +122,28 @@ def measure(fact: Mapping[str, Any], points_name: str = "") -> str:
     return orders(count) if fact["metric"] == "orders" else points(count, points_name)
 
 
+@register.filter
+def is_missing(fact: Mapping[str, Any] | str) -> bool:
+    """Tell whether anything is missing: a measure above 0."""
+    return not isinstance(fact, str) and bool(fact) and Decimal(fact["amount"]) > 0
+
+
 def first_name_of(name: str) -> str:
     """Return a first name that a mail can begin with, or nothing.
 
     What is no name is left out: shops are registered with by spammers whose "name" is a message
-    with an address of a page, for our mails to carry to strangers.
+    with an address of a page, or a telephone number, for our mails to carry to strangers.
     """
-    plain = " ".join(name.split())
-    is_message = bool(_ADDRESS.search(plain))
-    is_printable = all(letter.isprintable() for letter in plain)
-    return plain if len(plain) <= LONGEST_NAME and is_printable and not is_message else ""
+    plain = " ".join(name[: LONGEST_NAME * 2].split())
+    if len(plain) > LONGEST_NAME or not plain.isprintable():
+        return ""
+    return "" if _ADDRESS.search(normalize("NFKC", plain)) else plain
 
 
 def values_of(facts: Mapping[str, Any]) -> tuple[dict[str, str], set[str]]:
     """Return the variables that facts have a value of, as written, and which of them are empty.
 
-    Zero points, orders and days are written, and empty.
+    Zero points, orders and days are written, and empty; so is a measure of 0.
     """
     values: dict[str, str] = {}
     empty: set[str] = set()
@@ -133,7 +152,9 @@ def values_of(facts: Mapping[str, Any]) -> tuple[dict[str, str], set[str]]:
         if fact is None or fact in ("", {}):
             continue
         values[name] = _written(kind, fact, facts)
-        if fact == 0 or (isinstance(fact, int) and fact < 0) or not values[name]:
+        is_nothing = isinstance(fact, int) and fact <= 0
+        is_met = kind is VariableType.MEASURE and not is_missing(fact)
+        if is_nothing or is_met or not values[name].strip():
             empty.add(name)
     return values, empty
 

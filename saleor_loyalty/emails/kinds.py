@@ -140,23 +140,27 @@ _FRIEND = _(
 _THANKS_SUBJECT = _("Thank you[, {first_name}]![ Your order has earned you {points_earned}]")
 _RECEIVED = _("We have received your order {order_number} of {ordered_on}.")
 _BALANCE = _("Your balance is now {points_balance}.")
-_PRESENT = _("[As a little present, {gift_points} are on your account.]")
-_GIFT = _("[A present is waiting for you, too: {reward_name}.]")
+_GOOD = _("It is good to have you with us.")
+_REACHED = _("Congratulations[, {first_name}], you have reached {tier_name}!")
+_YOURS = _("[{tier_name} is yours until {tier_until}.]")
+_TO_USE = _("[You have {points_balance} to use.]")
+_PRESENT = _("[A little present from us is on your account already: {gift_points}.]")
+_GIFT = _("[A gift is waiting for you, too: {reward_name}.]")
 
 KINDS: Mapping[EmailKind, KindSpec] = {
     EmailKind.WELCOME: KindSpec(
         name=_("Welcome"),
         subject=_("Welcome to {program_name}[, {first_name}]!"),
-        preheader=_("From now on every order brings you something back."),
+        preheader=_GOOD,
         heading=_("Welcome[, {first_name}]!"),
         body=(
             (
-                _("It is good to have you in {program_name}."),
-                _("From now on you collect with every order at {shop_name}."),
+                _("We are happy that you have joined {program_name}."),
+                _("From now on, every order at {shop_name} brings you something back."),
                 _("You need no card: just log in when you shop."),
             ),
         ),
-        closing=((_("If you have a question, simply reply to this message."),),),
+        closing=((_("Any questions? Just reply to this message."),),),
         reason=_MEMBER,
         maybe=("points_earned", *_TIER),
         blocks=(Block.POINTS, Block.TIER),
@@ -167,7 +171,7 @@ KINDS: Mapping[EmailKind, KindSpec] = {
         subject=_THANKS_SUBJECT,
         preheader=_BALANCE,
         heading=_("Thank you[, {first_name}]!"),
-        body=((_RECEIVED, _("We are glad to have you with us.")),),
+        body=((_RECEIVED, _GOOD),),
         reason=_BUYER,
         sure=_ORDER,
         maybe=(*_EARNED, *_TIER),
@@ -175,16 +179,16 @@ KINDS: Mapping[EmailKind, KindSpec] = {
     ),
     EmailKind.THANK_YOU_FIRST: KindSpec(
         name=_("Thanks for the first order"),
-        subject=_("Welcome[, {first_name}], and thank you for your first order"),
-        preheader=_("Your first points in {program_name} are here."),
+        subject=_("Welcome[, {first_name}], and thank you for your first order!"),
+        preheader=_GOOD,
         heading=_("Thank you for your first order[, {first_name}]!"),
         body=(
             (
                 _RECEIVED,
-                _("It is your first one with us, and it makes you a member of {program_name}."),
-                _("[It has taken you to {reached_tier} at once!]"),
+                _("It is your first with us, and we are delighted."),
+                _("[It has even taken you straight to {reached_tier}!]"),
             ),
-            (_("From now on every order brings you something back."),),
+            (_("With {program_name}, every order brings you something back."),),
         ),
         reason=_BUYER,
         sure=_ORDER,
@@ -193,14 +197,14 @@ KINDS: Mapping[EmailKind, KindSpec] = {
     ),
     EmailKind.THANK_YOU_TIER: KindSpec(
         name=_("Thanks for the order that reached a tier"),
-        subject=_("Congratulations[, {first_name}]: you have reached {tier_name}"),
-        preheader=_("Your order {order_number} made it."),
+        subject=_REACHED,
+        preheader=_("Your order {order_number} did it."),
         heading=_("Welcome to {tier_name}[, {first_name}]!"),
         body=(
             (
                 _RECEIVED,
-                _("With it you have reached {tier_name}, and we are proud to have you there."),
-                _("[It is yours until {tier_until}.]"),
+                _("It has taken you to {tier_name}, and we are proud to have you there."),
+                _YOURS,
             ),
         ),
         reason=_BUYER,
@@ -212,12 +216,12 @@ KINDS: Mapping[EmailKind, KindSpec] = {
     EmailKind.THANK_YOU_MILESTONE: KindSpec(
         name=_("Thanks for a milestone, such as the tenth order"),
         subject=_("Your {order_count} order[, {first_name}]: thank you!"),
-        preheader=_("Not many come this far."),
+        preheader=_("It means a lot to us."),
         heading=_("Your {order_count} order[, {first_name}]!"),
         body=(
             (
                 _RECEIVED,
-                _("It is your {order_count} order with us."),
+                _("It is your {order_count} with us."),
                 _("Thank you for coming back, again and again."),
             ),
         ),
@@ -230,9 +234,12 @@ KINDS: Mapping[EmailKind, KindSpec] = {
         name=_("Points that you can use now"),
         subject=_("[{first_name}, ]{points_matured} can be used now"),
         preheader=_BALANCE,
-        heading=_("[{first_name}, ]they are yours now"),
+        heading=_("Ready when you are[, {first_name}]"),
         body=(
-            (_("{points_matured} from your earlier orders can be used from today on."), _BALANCE),
+            (
+                _("From today you can use {points_matured} from your earlier orders."),
+                _("Treat yourself to something nice, whenever you like."),
+            ),
         ),
         reason=_MEMBER,
         sure=("points_matured",),
@@ -242,12 +249,13 @@ KINDS: Mapping[EmailKind, KindSpec] = {
     ),
     EmailKind.POINTS_EXPIRING: KindSpec(
         name=_("Points that will expire"),
-        subject=_("[{first_name}, ]{points_expiring} will expire on {expires_on}"),
-        preheader=_("You have {days_left} to use them."),
-        heading=_("Do not let them go to waste[, {first_name}]"),
+        subject=_("[{first_name}, ]{points_expiring} will expire soon"),
+        preheader=_("All of them can be used until {expires_on}."),
+        heading=_("Still time to use them[, {first_name}]"),
         body=(
             (
-                _("{points_expiring} of yours can be used until {expires_on}, for {days_left}."),
+                _("{points_expiring} of yours will expire soon."),
+                _("All of them can be used until {expires_on}[, for another {days_left}]."),
                 _("It would be a pity to lose them."),
             ),
         ),
@@ -258,13 +266,14 @@ KINDS: Mapping[EmailKind, KindSpec] = {
     ),
     EmailKind.POINTS_EXPIRING_LAST: KindSpec(
         name=_("Points that expire soon: last reminder"),
-        subject=_("Last chance[, {first_name}]: {points_expiring} expire on {expires_on}"),
-        preheader=_("You have {days_left} to use them."),
+        subject=_("Last chance[, {first_name}]: use {points_expiring} by {expires_on}"),
+        preheader=_("All of them can be used until {expires_on}."),
         heading=_("Last chance[, {first_name}]"),
         body=(
             (
-                _("{points_expiring} of yours expire at the end of {expires_on}."),
-                _("This is our last reminder of them."),
+                _("{points_expiring} of yours will expire very soon."),
+                _("Use them by {expires_on}, and none of them is lost."),
+                _("This is our last reminder."),
             ),
         ),
         reason=_MEMBER,
@@ -279,11 +288,11 @@ KINDS: Mapping[EmailKind, KindSpec] = {
         heading=_("Your refund[, {first_name}]"),
         body=(
             (
-                _("[{refunded} of your order {order_number} went back to you.]"),
-                _("Points that came with it went back as well: here is how your balance changed."),
+                _("[We have paid {refunded} of your order {order_number} back to you.]"),
+                _("Here is what the refund means for your balance."),
             ),
         ),
-        closing=((_("If something is not right, simply reply to this message."),),),
+        closing=((_("If something is not right, just reply to this message."),),),
         reason=_BUYER,
         sure=("order_number",),
         maybe=("refunded", "points_taken", "points_given_back"),
@@ -294,13 +303,7 @@ KINDS: Mapping[EmailKind, KindSpec] = {
         subject=_("[{first_name}, ]here is your reward: {reward_name}"),
         preheader=_("[Your code: {reward_code}]"),
         heading=_("Enjoy it[, {first_name}]!"),
-        body=(
-            (
-                _("Here is your reward: {reward_name}."),
-                _("[Enter the code {reward_code} at checkout.]"),
-                _("[It is good until {reward_until}.]"),
-            ),
-        ),
+        body=((_("Your reward is ready, and it is all yours."),),),
         reason=_MEMBER,
         sure=("reward_name",),
         maybe=("reward_code", "reward_until", "reward_price"),
@@ -308,13 +311,13 @@ KINDS: Mapping[EmailKind, KindSpec] = {
     ),
     EmailKind.TIER_REACHED: KindSpec(
         name=_("Tiers that you reach"),
-        subject=_("Congratulations[, {first_name}]: you have reached {tier_name}"),
+        subject=_REACHED,
         preheader=_("See what is yours now."),
         heading=_("Welcome to {tier_name}[, {first_name}]!"),
         body=(
             (
-                _("You have reached {tier_name} in {program_name}."),
-                _("[It is yours until {tier_until}.]"),
+                _("You have reached {tier_name} in {program_name}, and we are proud of you."),
+                _YOURS,
             ),
         ),
         reason=_MEMBER,
@@ -326,12 +329,12 @@ KINDS: Mapping[EmailKind, KindSpec] = {
     EmailKind.TIER_AT_RISK: KindSpec(
         name=_("Tiers that you may lose"),
         subject=_("[{first_name}, ]keep {tier_name}[: {missing} to go]"),
-        preheader=_("Until {missing_by} you can still make it."),
-        heading=_("Stay with us in {tier_name}[, {first_name}]"),
+        preheader=_("You have until {missing_by}."),
+        heading=_("Stay in {tier_name}[, {first_name}]"),
         body=(
             (
-                _("Your tier {tier_name} is yours until {missing_by}."),
-                _("[With {missing} more by then you keep it.]"),
+                _("You have {tier_name} until {missing_by}."),
+                _("There is still time to keep it, with all that it brings you."),
             ),
         ),
         reason=_MEMBER,
@@ -356,14 +359,14 @@ KINDS: Mapping[EmailKind, KindSpec] = {
         blocks=(Block.REWARD,),
     ),
     EmailKind.PERSONAL_DAY: KindSpec(
-        name=_("Greetings on days that you told us of"),
+        name=_("Greetings on days that you told us about"),
         subject=_("{day_name}: all the best[, {first_name}]!"),
-        preheader=_("We remember the days that matter to you."),
-        heading=_("All the best for today[, {first_name}]!"),
+        preheader=_("All the best from {shop_name}."),
+        heading=_("All the best[, {first_name}]!"),
         body=(
             (
-                _("You told us of this day: {day_name}."),
-                _("All of us at {shop_name} hope that it is a happy one."),
+                _("You told us about this day: {day_name}."),
+                _("All of us at {shop_name} hope it is a happy one."),
                 _PRESENT,
                 _GIFT,
             ),
@@ -376,16 +379,15 @@ KINDS: Mapping[EmailKind, KindSpec] = {
     EmailKind.SECOND_PURCHASE: KindSpec(
         name=_("Ideas after the first order"),
         subject=_("[{first_name}, ]how do you like it?"),
-        preheader=_("[{points_balance} are waiting for you.]"),
+        preheader=_TO_USE,
         heading=_("How do you like it[, {first_name}]?"),
         body=(
             (
                 _("On {last_ordered_on} you ordered from us for the first time."),
-                _("We hope that you enjoy what you chose."),
-                _("[By the way: {points_balance} are waiting for you.]"),
+                _("We hope you enjoy what you chose."),
             ),
         ),
-        closing=((_("If anything is not as it should be, reply: we will put it right."),),),
+        closing=((_("If anything is not as it should be, just reply: we will put it right."),),),
         reason=_FRIEND,
         sure=("last_ordered_on",),
         maybe=_TIER,
@@ -393,18 +395,17 @@ KINDS: Mapping[EmailKind, KindSpec] = {
         button=_("See what is new"),
     ),
     EmailKind.WIN_BACK: KindSpec(
-        name=_("When we have not heard of you for long"),
+        name=_("When we have not seen you for a while"),
         subject=_("[{first_name}, ]we miss you"),
-        preheader=_("[{points_balance} are waiting for you.]"),
+        preheader=_TO_USE,
         heading=_("We miss you[, {first_name}]"),
         body=(
             (
-                _("Your last order was on {last_ordered_on}: that is long for you."),
-                _("We would be happy to see you again."),
-                _("[{points_balance} are waiting for you.]"),
+                _("It has been a while: your last order was on {last_ordered_on}."),
+                _("We would love to see you again."),
             ),
         ),
-        closing=((_("If we did something wrong, reply and tell us: we read every answer."),),),
+        closing=((_("Did we do something wrong? Just reply: we read every answer."),),),
         reason=_FRIEND,
         sure=("last_ordered_on",),
         maybe=_TIER,
@@ -413,10 +414,10 @@ KINDS: Mapping[EmailKind, KindSpec] = {
     ),
     EmailKind.STATEMENT_MONTHLY: KindSpec(
         name=_("Monthly statement"),
-        subject=_("Your points in {period}"),
+        subject=_("Your month in {program_name}: {period}"),
         preheader=_BALANCE,
-        heading=_("Your points in {period}"),
-        body=((_("[{first_name}, ]this is what happened on your account in {period}."),),),
+        heading=_("Your month: {period}"),
+        body=((_("[{first_name}, ]here is what happened on your account."),),),
         reason=_FRIEND,
         sure=("period", "orders"),
         maybe=("points_earned", "points_spent", "points_expired", *_TIER),
@@ -429,11 +430,16 @@ KINDS: Mapping[EmailKind, KindSpec] = {
         heading=_("Your {period} with us[, {first_name}]"),
         body=(
             (
-                _("Another year together: thank you!"),
-                _("This is what {period} was like."),
+                _("Thank you for this year!"),
+                _("Here it is in numbers."),
             ),
         ),
-        closing=((_("We look forward to the next one."),),),
+        closing=(
+            (
+                _("You have been a member since {joined_on}."),
+                _("We look forward to the next year with you."),
+            ),
+        ),
         reason=_FRIEND,
         sure=("period", "orders", "joined_on"),
         maybe=("points_earned", "points_spent", "points_expired", *_TIER),

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 DEFAULT_ACCENT = "#4b3fb5"
 READABLE = 7  # WCAG 2.2, 1.4.6: contrast of text, enhanced
+BUTTON = 4.5  # 1.4.3: of text
+SHAPE = 3  # 1.4.11: of what is no text
 _HEX = re.compile(r"#[0-9a-fA-F]{6}")
 _STEPS = 20
 _LINEAR = 0.04045  # where sRGB begins to curve
@@ -12,6 +14,7 @@ _LINEAR = 0.04045  # where sRGB begins to curve
 _Rgb = tuple[int, int, int]
 WHITE: _Rgb = (255, 255, 255)
 INK: _Rgb = (23, 19, 46)
+BLACK: _Rgb = (0, 0, 0)
 NIGHT: _Rgb = (30, 33, 42)
 
 
@@ -27,11 +30,13 @@ class Palette:
     on_accent: str
     soft: str
     on_soft: str
+    bar: str
     track: str
     dark_accent: str
     on_dark_accent: str
     dark_soft: str
     on_dark_soft: str
+    dark_bar: str
     dark_track: str
 
 
@@ -45,18 +50,21 @@ def palette_of(accent: str) -> Palette:
     base = _rgb(accent if is_color(accent) else DEFAULT_ACCENT)
     soft = _mix(base, WHITE, 0.9)
     lifted = _toward(base, WHITE, against=NIGHT)
-    dark_soft = _mix(base, NIGHT, 0.7)
+    dark_soft = _mix(base, NIGHT, 0.8)
+    track, dark_track = _mix(base, WHITE, 0.75), _mix(base, NIGHT, 0.7)
     return Palette(
         accent=_hex(base),
-        on_accent=_hex(max((WHITE, INK), key=lambda one: contrast(one, base))),
+        on_accent=_hex(_on(base)),
         soft=_hex(soft),
         on_soft=_hex(_toward(base, INK, against=soft)),
-        track=_hex(_mix(base, WHITE, 0.75)),
+        bar=_hex(_toward(base, INK, against=track, at_least=SHAPE)),
+        track=_hex(track),
         dark_accent=_hex(lifted),
-        on_dark_accent=_hex(max((WHITE, INK), key=lambda one: contrast(one, lifted))),
+        on_dark_accent=_hex(_on(lifted)),
         dark_soft=_hex(dark_soft),
         on_dark_soft=_hex(_toward(base, WHITE, against=dark_soft)),
-        dark_track=_hex(_mix(base, NIGHT, 0.5)),
+        dark_bar=_hex(_toward(base, WHITE, against=dark_track, at_least=SHAPE)),
+        dark_track=_hex(dark_track),
     )
 
 
@@ -66,10 +74,15 @@ def contrast(one: _Rgb, other: _Rgb) -> float:
     return (bright + 0.05) / (dark + 0.05)
 
 
-def _toward(color: _Rgb, goal: _Rgb, *, against: _Rgb) -> _Rgb:
-    """Return the colour nearest to one, on the way to another, that can be read on a third."""
+def _on(color: _Rgb) -> _Rgb:
+    """Return the colour of text on one; of white and black, one can always be read."""
+    return next(one for one in (WHITE, INK, BLACK) if contrast(one, color) >= BUTTON)
+
+
+def _toward(color: _Rgb, goal: _Rgb, *, against: _Rgb, at_least: float = READABLE) -> _Rgb:
+    """Return the colour nearest to one, on the way to another, that stands out from a third."""
     steps = (_mix(color, goal, step / _STEPS) for step in range(_STEPS + 1))
-    return next((one for one in steps if contrast(one, against) >= READABLE), goal)
+    return next((one for one in steps if contrast(one, against) >= at_least), goal)
 
 
 def _luminance(color: _Rgb) -> float:

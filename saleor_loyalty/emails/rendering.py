@@ -24,6 +24,7 @@ from saleor_loyalty.errors import LoyaltyError
 ROOM = Path(__file__).parent
 _LINE_BREAKS = re.compile(r"[ \t\r\n\v\f\x85\u2028\u2029]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_UNWRITABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 LONGEST_SUBJECT = 250
 
 BROKEN = (
@@ -156,14 +157,16 @@ def render(
             }
             blocks = own.blocks if own.blocks is not None else KINDS[kind].blocks
             text, mjml = (
-                engine.get_template(f"layout.{form}").render(
-                    Context(
-                        {
-                            **values,
-                            **writer.words(is_html=form == "mjml"),
-                            "blocks": [f"blocks/{block}.{form}" for block in blocks],
-                        },
-                        autoescape=form == "mjml",
+                _writable(
+                    engine.get_template(f"layout.{form}").render(
+                        Context(
+                            {
+                                **values,
+                                **writer.words(is_html=form == "mjml"),
+                                "blocks": [f"blocks/{block}.{form}" for block in blocks],
+                            },
+                            autoescape=form == "mjml",
+                        )
                     )
                 )
                 for form in ("txt", "mjml")
@@ -196,18 +199,18 @@ class _Writer:
     def words(self, *, is_html: bool) -> dict[str, object]:
         """Return the texts of a mail's body, by the names that the layout uses."""
         return {
-            "preheader": self.part("preheader", is_html=is_html),
-            "heading": self.part("heading", is_html=is_html),
+            "preheader": self.part("preheader"),
+            "heading": self.part("heading"),
             "paragraphs": self.paragraphs("body", is_html=is_html),
             "closing": self.paragraphs("closing", is_html=is_html),
-            "button": self.part("button", is_html=is_html),
+            "button": self.part("button"),
             "reason": self._fill(self._translated(self.spec.reason), is_html=is_html),
         }
 
-    def part(self, name: str, *, is_html: bool = False) -> str:
-        """Return a text of one line."""
-        own = self.own.parts.get(name)
-        return self._fill(own or self._translated(getattr(self.spec, name)), is_html=is_html)
+    def part(self, name: str) -> str:
+        """Return a text of one line, plain."""
+        text = self.own.parts.get(name) or self._translated(getattr(self.spec, name))
+        return _LINE_BREAKS.sub(" ", self._fill(text, is_html=False))
 
     def paragraphs(self, name: str, *, is_html: bool) -> list[str]:
         """Return a text of some paragraphs, without those that have nothing to say."""
@@ -256,6 +259,11 @@ def _one_line(text: str) -> str:
     """Return a text that can be a header: one line without control characters, and not endless."""
     line = _CONTROL.sub("", _LINE_BREAKS.sub(" ", text)).strip()
     return line if len(line) <= LONGEST_SUBJECT else line[: LONGEST_SUBJECT - 1] + "…"
+
+
+def _writable(text: str) -> str:
+    """Return a text without the characters that XML cannot have, as some that people paste."""
+    return _UNWRITABLE.sub("", text)
 
 
 def _tidy(text: str) -> str:

@@ -75,7 +75,17 @@ _STATEMENT: Mapping[str, Any] = {
 }
 
 SAMPLES: Mapping[EmailKind, Mapping[str, Any]] = {
-    EmailKind.WELCOME: {**_MEMBER, **_TIER, "points_balance": 100, "balance_value": "1.00"},
+    EmailKind.WELCOME: {
+        **_MEMBER,
+        "points_balance": 100,
+        "balance_value": "1.00",
+        "tier_name": "",
+        "tier_until": "",
+        "next_tier_name": _TIER["tier_name"],
+        "tier_percent": 10,
+        "missing": {"metric": "points", "amount": "900", "currency": ""},
+        "missing_by": "",
+    },
     EmailKind.THANK_YOU: {**_MEMBER, **_ORDER, **_TIER},
     EmailKind.THANK_YOU_FIRST: {**_MEMBER, **_ORDER, **_TIER, "order_count": 1},
     EmailKind.THANK_YOU_TIER: {**_MEMBER, **_ORDER, **_TIER, **_BENEFITS},

@@ -7,7 +7,7 @@ and filling take time in proportion to the text's length.
 """
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -132,18 +132,33 @@ def fill(
 ) -> str:
     """Return a text with its variables' values; `escape` makes both fit for where it goes.
 
-    Optional parts are left out for what has no value, and for what is in `empty`, as 0 points.
+    Optional parts are left out for what has no value, and for what is in `empty`, as 0 points. A
+    full stop after a value that ends in one, as Croatian dates do, is not written twice.
 
     Raises:
         KeyError: a variable outside of optional parts that there is no value of.
 
     """
     filled: list[str] = []
-    for part in parts:
-        if isinstance(part, Word):
-            filled.append(escape(part.text))
-        elif isinstance(part, Variable):
-            filled.append(escape(values[part.name]))
-        elif all(name in values and name not in empty for name in variables_in(part.parts)):
-            filled.append(fill(part.parts, values, escape=escape))
+    is_stopped = False
+    for part in _flat(parts, values, empty):
+        if isinstance(part, Variable):
+            text = values[part.name]
+            is_stopped = text.endswith(".")
+        else:
+            is_double = is_stopped and part.text.startswith(".") and not part.text.startswith("..")
+            text = part.text[1:] if is_double else part.text
+            is_stopped = False
+        filled.append(escape(text))
     return "".join(filled)
+
+
+def _flat(
+    parts: Collection[Part], values: Mapping[str, str], empty: Collection[str]
+) -> Iterator[Word | Variable]:
+    """Yield the parts that are written."""
+    for part in parts:
+        if not isinstance(part, Optional):
+            yield part
+        elif all(name in values and name not in empty for name in variables_in(part.parts)):
+            yield from part.parts
