@@ -130,7 +130,7 @@ def _new_day(sent: Sent) -> DayInput | None:
 
 
 def _text(form: MultiValueDict[str, str], name: str) -> str:
-    return (form.get(name) or "").strip()[:LONGEST_TYPED]
+    return (form.get(name) or "").replace("\0", "").strip()[:LONGEST_TYPED]
 
 
 def _number(text: str) -> int | None:
