@@ -112,7 +112,6 @@ def can_resume(*, member_id: int, token: str, now: datetime) -> bool:
         case [stop, before]:
             return (
                 not stop.is_given
-                and stop.source == ConsentSource.ONE_CLICK.value
                 and stop.actor == _actor(token)
                 and stop.created_at > now - UNDO_LASTS
                 and before.is_given

@@ -135,6 +135,18 @@ def test_nobody_agrees_by_taking_back_what_they_never_agreed_to(unsubscribe):
     assert MemberPreferences.objects.get().accepts_marketing is False
 
 
+def test_nobody_agrees_by_taking_back_what_they_had_refused(unsubscribe, member):
+    choose(member, accepts_marketing=False)
+    MemberPreferences.objects.all().delete()
+    unsubscribe("")
+    before = tables()
+
+    unsubscribe("undo=1")
+
+    assert history() == [(False, "storefront", ""), (False, "one_click", "")]
+    assert tables() == before
+
+
 @pytest.mark.usefixtures("agreed")
 def test_a_stop_of_long_ago_is_not_taken_back(unsubscribe):
     unsubscribe("")
