@@ -19,7 +19,9 @@ from saleor_loyalty.emails.palette import palette_of
 from saleor_loyalty.emails.rendering import ShopIdentity, make_engine
 from saleor_loyalty.flows.mail_approval import FindPeople, LinkMaker
 
-ENGINE = make_engine(Path(__file__).parent / "templates")
+ROOM = Path(__file__).parent
+ENGINE = make_engine(ROOM / "templates")
+STYLE = ENGINE.from_string((ROOM / "pages.css").read_text(encoding="utf-8"))
 METHODS = ("GET", "HEAD", "POST")
 _HOST = re.compile(r"[a-z0-9.\-]+(:[0-9]+)?", re.IGNORECASE)
 
@@ -63,9 +65,7 @@ def render_page(
 ) -> Page:
     """Render a page in a language of our catalogues, with headers that keep its address secret."""
     shop = front.identity
-    style = ENGINE.get_template("pages.css").render(
-        Context({"palette": palette_of(shop.accent_color)})
-    )
+    style = STYLE.render(Context({"palette": palette_of(shop.accent_color)}))
     with translation.override(language):
         html = ENGINE.get_template(template).render(
             Context(
