@@ -5,6 +5,7 @@ A map of the package, top to bottom; imports point downwards only:
     plugin/    where Saleor calls us: plugin class, hooks, Celery tasks, mounting of the schema
     graphql/   types, queries and mutations on Saleor's main endpoint
     shop/      Saleor behind plain functions: order facts, customers, channels, SMTP settings
+    pages/     pages for people who come from a mail: no login, no script, no cookie
     management/ manage.py: verify, import, export, replay
     replay/    what a programme would have cost on a purchase history
     flows/     what combines features: settling orders, spending, rewards, tiers, joining

@@ -64,5 +64,26 @@ def read(token: str, *, purpose: LinkPurpose) -> MemberLink:
     return MemberLink(int(member_id), EmailKind(kind) if kind in known else None)
 
 
+def preferences_token(token: str) -> str:
+    """Return the token of the page of preferences that came in the same mail as one to unsubscribe.
+
+    It has the same age, and so is good for no longer than the mail's own. Empty: that is over.
+
+    Raises:
+        LinkInvalid.
+
+    """
+    try:
+        text = signing.Signer.unsign(_signer(LinkPurpose.UNSUBSCRIBE), token)
+    except signing.BadSignature as error:
+        raise LinkInvalid(field="token") from error
+    theirs = signing.Signer.sign(_signer(LinkPurpose.PREFERENCES), text)
+    try:
+        read(theirs, purpose=LinkPurpose.PREFERENCES)
+    except LinkExpired:
+        return ""
+    return theirs
+
+
 def _signer(purpose: LinkPurpose) -> signing.TimestampSigner:
     return signing.TimestampSigner(salt=f"saleor_loyalty.links.{purpose.value}", sep="~")

@@ -85,11 +85,21 @@ def set_birthday(*, user_id: int, channel_id: int, born_on: date | None, now: da
     member = members_of(user_ids=[user_id]).get((terms.program_id, user_id))
     if member is None:
         raise NotAMember(field="channel")
-    today = local_date(now, time_zone=terms.time_zone)
-    if born_on is not None and not today.year - OLDEST_YEARS <= born_on.year <= today.year:
-        raise BirthdayInvalid(field="born_on")
-    if born_on is not None and born_on > today:
-        raise BirthdayInvalid(field="born_on")
+    check_birthday(born_on, time_zone=terms.time_zone, now=now)
     member.born_on = born_on
     member.save(update_fields=["born_on"])
     return member
+
+
+def check_birthday(born_on: date | None, *, time_zone: str, now: datetime) -> None:
+    """Check a birthday that a member tells us in a zone; None is none.
+
+    Raises:
+        BirthdayInvalid: in the future, or more than 130 years ago.
+
+    """
+    if born_on is None:
+        return
+    today = local_date(now, time_zone=time_zone)
+    if born_on > today or born_on.year < today.year - OLDEST_YEARS:
+        raise BirthdayInvalid(field="born_on")

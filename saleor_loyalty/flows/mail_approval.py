@@ -58,7 +58,10 @@ class LinkMaker:
 
     def preferences(self, link: MemberLink) -> str:
         """Return the address of a member's page of preferences."""
-        token = sign(link, purpose=LinkPurpose.PREFERENCES)
+        return self.preferences_page(sign(link, purpose=LinkPurpose.PREFERENCES))
+
+    def preferences_page(self, token: str) -> str:
+        """Return the address of the page of preferences that a token opens."""
         return f"{self.preferences_base or f'{self.base}preferences/'}{token}"
 
     def unsubscribe(self, link: MemberLink) -> str:

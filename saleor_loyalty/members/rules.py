@@ -10,3 +10,9 @@ class JoinedBy(StrEnum):
     CUSTOMER = "customer"
     ACTIVITY = "activity"
     IMPORT = "import"
+
+
+def masked(email: str) -> str:
+    """Return an address by which its owner knows it, and nobody else: "a***@example.com"."""
+    name, _, domain = email.rpartition("@")
+    return f"{name[:1]}***@{domain}"

@@ -18,6 +18,7 @@ from saleor.plugins.models import PluginConfiguration
 
 from saleor_loyalty.emails.palette import is_color
 from saleor_loyalty.orders.operations import mark_due
+from saleor_loyalty.plugin import pages
 from saleor_loyalty.plugin.version import VERSION
 from saleor_loyalty.plugin.wake import wake_settling, wake_spendings
 from saleor_loyalty.shop.completion import refusal_of
@@ -209,9 +210,12 @@ class LoyaltyPlugin(BasePlugin):
 
     def webhook(self, request: HttpRequest, path: str, previous_value: Any) -> HttpResponse:
         """Answer under /plugins/saleor.loyalty/; nothing is there while the plugin is off."""
-        if self.active and path.strip("/") == "health":
+        if not self.active:
+            return HttpResponseNotFound()
+        if path.strip("/") == "health":
             return JsonResponse({"status": "ok", "version": VERSION})
-        return HttpResponseNotFound()
+        settings = settings_from(self.configuration)
+        return pages.answer(request, path, settings=settings) or HttpResponseNotFound()
 
     def preprocess_order_creation(
         self, checkout_info: Any, lines: Any, previous_value: Any = None, **kwargs: Any
