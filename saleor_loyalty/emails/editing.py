@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from django.db import connection, transaction
 
 from saleor_loyalty.emails.kinds import KINDS
+from saleor_loyalty.emails.languages import LANGUAGES, language_for
 from saleor_loyalty.emails.models import EmailText
 from saleor_loyalty.emails.rendering import OwnTexts, ShopIdentity, TemplateBroken, render
 from saleor_loyalty.emails.rules import EmailKind
@@ -223,10 +224,14 @@ class OwnTextsIndex:
     def find(self, kind: EmailKind, *, language_code: str, channel_id: int | None) -> OwnTexts:
         """Return what the shop wrote for a reader: part by part, the channel's before all channels'.
 
-        The language's own code ("pt-br") comes before its base ("pt").
+        The language's own code ("pt-br") comes before its base ("pt"), and that before the one that
+        serves it (bokmål for nynorsk, English for what we do not have).
         """
         code = language_code.lower()
-        codes = dict.fromkeys((code, code.split("-")[0]))
+        base = code.split("-")[0]
+        written = {language for _, language, _ in self._rows}
+        codes = [one for one in (code, base) if one in written or one in LANGUAGES]
+        codes = codes or [language_for(code)]
         channels = dict.fromkeys((channel_id, None))
         rows = [
             row

@@ -20,7 +20,6 @@ from saleor_loyalty.members.queries import members_of
 from saleor_loyalty.programs.queries import load_terms
 
 MAX_WORDING_LENGTH = 5000
-MASK = "***"
 
 
 def member_in_channel(*, user_id: int, channel_id: int, now: datetime) -> Member:
@@ -141,9 +140,3 @@ def record_consent(
         now=now,
     )
     return member
-
-
-def masked(address: str) -> str:
-    """Return an address that its owner knows again and nobody else learns: "a***@example.com"."""
-    name, at, domain = address.rpartition("@")
-    return f"{name[:1]}{MASK}{at}{domain}" if at else ""

@@ -17,7 +17,7 @@ from saleor.graphql.core.types.model import ModelObjectType
 from saleor_loyalty.emails.defaults import kind_name
 from saleor_loyalty.emails.rules import EmailKind, Purpose, purpose_of
 from saleor_loyalty.errors import LoyaltyError
-from saleor_loyalty.flows.preferences import masked, member_of_link
+from saleor_loyalty.flows.preferences import member_of_link
 from saleor_loyalty.graphql.access import null_when_off
 from saleor_loyalty.graphql.email_enums import (
     LoyaltyConsentSourceEnum,
@@ -34,6 +34,7 @@ from saleor_loyalty.graphql.mail_loaders import (
 from saleor_loyalty.mailings import models
 from saleor_loyalty.mailings.rules import CHOICES, MailingTerms, choice_of
 from saleor_loyalty.members.models import Member
+from saleor_loyalty.members.rules import masked
 
 KNOWN_LANGUAGES = frozenset(value.value for value in LanguageCodeEnum._meta.enum)
 FALLBACK_LANGUAGE = "en"

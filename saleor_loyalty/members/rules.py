@@ -12,7 +12,7 @@ class JoinedBy(StrEnum):
     IMPORT = "import"
 
 
-def masked(email: str) -> str:
-    """Return an address by which its owner knows it, and nobody else: "a***@example.com"."""
-    name, _, domain = email.rpartition("@")
-    return f"{name[:1]}***@{domain}"
+def masked(address: str) -> str:
+    """Return an address that its owner knows again and nobody else learns: "a***@example.com"."""
+    name, at, domain = address.rpartition("@")
+    return f"{name[:1]}***{at}{domain}" if at else ""

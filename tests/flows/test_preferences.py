@@ -9,7 +9,6 @@ from saleor_loyalty.flows.join_program import NoProgram, NotAMember
 from saleor_loyalty.flows.preferences import (
     change_own_preferences,
     change_preferences_by_link,
-    masked,
     member_of_link,
     record_consent,
     set_own_days,
@@ -119,17 +118,3 @@ def test_staff_record_what_they_were_told_once():
     with pytest.raises(PreferencesInvalid):
         record_consent(member_id=member.pk, is_given=False, wording="x" * 5001, **told)
     assert Consent.objects.count() == 1
-
-
-@pytest.mark.parametrize(
-    ("address", "shown"),
-    [
-        ("ada@example.com", "a***@example.com"),
-        ("a@example.com", "a***@example.com"),
-        ("@example.com", "***@example.com"),
-        ("nobody", ""),
-        ("", ""),
-    ],
-)
-def test_an_address_is_masked(address, shown):
-    assert masked(address) == shown

@@ -26,7 +26,6 @@ from saleor_loyalty.mailings.models import Consent, MemberPreferences
 from saleor_loyalty.mailings.operations import PreferenceChanges, change_preferences
 from saleor_loyalty.mailings.rules import ConsentSource
 from saleor_loyalty.members.models import Member
-from saleor_loyalty.members.rules import masked
 from saleor_loyalty.pages.layout import render_page
 from tests.factories import NOW, make_member, make_user
 from tests.pages.conftest import Form, tables, token_of, words_of
@@ -303,15 +302,3 @@ def test_the_shops_own_words_are_text(front):
     page = render_page("link_invalid.html", front=replace(front, identity=identity), language="en")
 
     assert "<script" not in page.html
-
-
-@pytest.mark.parametrize(
-    ("address", "shown"),
-    [
-        ("ada@example.com", "a***@example.com"),
-        ("a@example.com", "a***@example.com"),
-        ('"a@b"@example.com', '"***@example.com'),
-    ],
-)
-def test_an_address_is_masked(address, shown):
-    assert masked(address) == shown
