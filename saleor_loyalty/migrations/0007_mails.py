@@ -241,6 +241,7 @@ class Migration(migrations.Migration):
                     ("no_consent", "no_consent"),
                     ("quiet_hours", "quiet_hours"),
                     ("weekly_limit", "weekly_limit"),
+                    ("overtaken", "overtaken"),
                 ],
                 default="",
                 max_length=16,

@@ -26,7 +26,8 @@ from saleor_loyalty.flows.review_tiers import (
     review_all_tiers,
     review_due_tiers,
 )
-from saleor_loyalty.flows.reward_activities import reward_birthdays, reward_late_sign_ups
+from saleor_loyalty.flows.reward_activities import reward_late_sign_ups
+from saleor_loyalty.flows.reward_days import reward_birthdays, reward_personal_days
 from saleor_loyalty.flows.settle_orders import SettleReport, settle_due_orders
 from saleor_loyalty.orders.operations import advance_sweep, mark_due
 from saleor_loyalty.orders.queries import swept_until
