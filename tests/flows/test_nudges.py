@@ -121,7 +121,7 @@ def test_daily_and_hourly_runs_write_once_for_each_last_order(ada):
 
     assert keys()[0] == f"second_purchase:{ada.pk}:{first}"
     assert [key.split(":")[0] for key in keys()] == ["second_purchase", "win_back"]
-    assert EmailMessage.objects.last().facts["last_ordered_on"] == "2026-08-16"
+    assert EmailMessage.objects.first().facts["last_ordered_on"] == "2026-08-16"
 
 
 def test_after_three_days_of_nothing_it_comes_still(ada):
