@@ -22,12 +22,16 @@ MAX_POSITION = 10_000
 
 
 class Trigger(StrEnum):
-    """What a rule waits for. An activity is whatever the shop reports, such as a review."""
+    """What a rule waits for. An activity is whatever the shop reports, such as a review.
+
+    PERSONAL_DAY: a day that the member told the shop of, at least two weeks before it came.
+    """
 
     ORDER = "order"
     FIRST_ORDER = "first_order"
     SIGN_UP = "sign_up"
     BIRTHDAY = "birthday"
+    PERSONAL_DAY = "personal_day"
     ACTIVITY = "activity"
 
 

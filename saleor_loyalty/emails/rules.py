@@ -88,7 +88,10 @@ class EmailStatus(StrEnum):
 
 
 class Why(StrEnum):
-    """Why a mail waits, or does not go out at all."""
+    """Why a mail waits, or does not go out at all.
+
+    `overtaken`: what it says is true no more.
+    """
 
     SWITCHED_OFF = "switched_off"
     NOT_TARGETED = "not_targeted"
@@ -99,6 +102,7 @@ class Why(StrEnum):
     NOT_CONFIRMED = "not_confirmed"
     QUIET_HOURS = "quiet_hours"
     WEEKLY_LIMIT = "weekly_limit"
+    OVERTAKEN = "overtaken"
 
 
 class Transport(StrEnum):

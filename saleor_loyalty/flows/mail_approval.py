@@ -16,6 +16,7 @@ from saleor_loyalty.emails.rules import (
     Why,
     purpose_of,
 )
+from saleor_loyalty.flows.mail_freshness import overtaken
 from saleor_loyalty.mailings.queries import choices_of, mailings_of, marketing_sent_to
 from saleor_loyalty.mailings.rules import (
     WEEK,
@@ -80,6 +81,7 @@ class _World:
     tiers: Mapping[int, int | None] = field(default_factory=dict)
     sent: dict[int, list[datetime]] = field(default_factory=dict)
     failed: Collection[str] = ()
+    overtaken: Collection[int] = ()
 
     def member_of(self, message: EmailMessage) -> Member | None:
         """Return the member of a mail, by now."""
@@ -107,7 +109,7 @@ def approve(
 
 def _look(messages: Sequence[EmailMessage], *, now: datetime, find_people: FindPeople) -> _World:
     ids = {one.member_id for one in messages if one.member_id is not None}
-    found = Member.objects.select_related("merged_into", "program").in_bulk(ids)
+    found = Member.objects.select_related("merged_into__program", "program").in_bulk(ids)
     members = {member.pk: member.merged_into or member for member in found.values()}
     targets = {
         members[one.member_id].pk
@@ -132,6 +134,12 @@ def _look(messages: Sequence[EmailMessage], *, now: datetime, find_people: FindP
         sent=marketing_sent_to(member_ids=targets, since=now - WEEK) if targets else {},
         failed=set(
             EmailAddressFailure.objects.filter(pk__in=addresses - {""}).values_list("pk", flat=True)
+        ),
+        overtaken=overtaken(
+            messages,
+            owners={one.pk: members[one.member_id] for one in messages if one.member_id in members},
+            standings=standings,
+            now=now,
         ),
     )
 
@@ -159,6 +167,8 @@ def _decide(message: EmailMessage, world: _World, *, now: datetime, links: LinkM
         channel_id=message.channel_id,
         language_code=language,
     )
+    if why is None and message.pk in world.overtaken:
+        why = Why.OVERTAKEN
     if why is None and not recipient:
         why = Why.NO_ADDRESS
     if why is None and recipient.lower() in world.failed:

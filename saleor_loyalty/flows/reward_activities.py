@@ -1,9 +1,8 @@
-"""Points for what is no order: signing up, birthdays, and whatever activity the shop reports."""
+"""Points for what is no order: signing up, days that came, and whatever activity the shop reports."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import batched
 from zoneinfo import ZoneInfo
 
@@ -32,16 +31,11 @@ from saleor_loyalty.members.rules import JoinedBy
 from saleor_loyalty.points.operations import lock_members, post
 from saleor_loyalty.points.postings import Award
 from saleor_loyalty.points.rules import Reason
-from saleor_loyalty.programs.calendar import local_date
-from saleor_loyalty.programs.models import Program
 from saleor_loyalty.programs.queries import load_terms
 from saleor_loyalty.programs.rules import ProgramTerms
 from saleor_loyalty.tiers.queries import Presence, tiers_at
 
-logger = logging.getLogger(__name__)
-
 MAX_KEY_LENGTH = 100
-BIRTHDAYS_BACK_DAYS = 7
 SIGN_UPS_BACK_DAYS = 30
 MEMBERS_A_CALL = 500
 
@@ -296,53 +290,3 @@ def reward_late_sign_ups(*, now: datetime) -> int:
         looked_at += len(members)
         reward_sign_ups(members=members, now=now)
     return looked_at
-
-
-def reward_birthdays(*, now: datetime) -> int:
-    """Award the birthdays of today and of the last days, each once a year; return their number.
-
-    A day is one of the programme's zone. Who was born on 29 February has it on the 28th in
-    other years. Looking a week back makes up for days on which nothing ran. Whose account was
-    deleted has no birthday any more.
-    """
-    rewarded = 0
-    Member.objects.filter(user=None, email="").exclude(born_on=None).update(born_on=None)
-    for program in Program.objects.filter(is_active=True):
-        today = local_date(now, time_zone=program.time_zone)
-        try:
-            for back in range(BIRTHDAYS_BACK_DAYS):
-                rewarded += _reward_birthdays_on(program, today - timedelta(days=back), now=now)
-        except Exception:  # whatever is wrong with one programme must not stop the others
-            logger.exception("The birthdays of programme %s could not be rewarded", program.pk)
-    return rewarded
-
-
-def _reward_birthdays_on(program: Program, on: date, *, now: datetime) -> int:
-    days = [on.day]
-    is_last_of_february = (on.month, on.day) == (2, 28)
-    if is_last_of_february and (on + timedelta(days=1)).month == 3:  # noqa: PLR2004 -- no 29th
-        days.append(29)
-    members = Member.objects.filter(
-        program=program,
-        merged_into=None,
-        born_on__month=on.month,
-        born_on__day__in=days,
-        joined_at__lte=now,
-    )
-    moment = min(now, datetime(on.year, on.month, on.day, 12, tzinfo=ZoneInfo(program.time_zone)))
-    rewarded = 0
-    for some in batched(members.order_by("pk").iterator(), MEMBERS_A_CALL):
-        points = reward_activities(
-            activities=[
-                Activity(
-                    member=member,
-                    cause=f"birthday:{member.pk}:{on.year}",
-                    trigger=Trigger.BIRTHDAY,
-                    moment=moment,
-                )
-                for member in some
-            ],
-            now=now,
-        )
-        rewarded += sum(1 for given in points.values() if given)
-    return rewarded

@@ -264,6 +264,7 @@ class Migration(migrations.Migration):
                     ("not_confirmed", "not_confirmed"),
                     ("quiet_hours", "quiet_hours"),
                     ("weekly_limit", "weekly_limit"),
+                    ("overtaken", "overtaken"),
                 ],
                 default="",
                 max_length=16,

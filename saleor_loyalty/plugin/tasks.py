@@ -1,7 +1,8 @@
 """Celery tasks: thin shells that read the clock and the shop, and call the flows."""
 
 import logging
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from functools import partial
 
 from celery.schedules import crontab
@@ -14,6 +15,7 @@ from saleor_loyalty.emails.delivery import deliver_due
 from saleor_loyalty.flows.claim_members import claim_members
 from saleor_loyalty.flows.forget_accounts import forget_accounts
 from saleor_loyalty.flows.grant_benefits import grant_due_benefits, issue_benefits
+from saleor_loyalty.flows.greet_members import greet_members
 from saleor_loyalty.flows.keep_rewards import (
     close_cancelled,
     expire_redemptions,
@@ -21,13 +23,17 @@ from saleor_loyalty.flows.keep_rewards import (
 )
 from saleor_loyalty.flows.member_mails import tell_of_matured_points
 from saleor_loyalty.flows.merge_members import move_late_points
+from saleor_loyalty.flows.nudge_members import nudge_members
 from saleor_loyalty.flows.review_tiers import (
     apply_changed_ladders,
     review_all_tiers,
     review_due_tiers,
 )
-from saleor_loyalty.flows.reward_activities import reward_birthdays, reward_late_sign_ups
+from saleor_loyalty.flows.reward_activities import reward_late_sign_ups
+from saleor_loyalty.flows.reward_days import reward_birthdays, reward_personal_days
+from saleor_loyalty.flows.send_statements import send_statements
 from saleor_loyalty.flows.settle_orders import SettleReport, settle_due_orders
+from saleor_loyalty.flows.warn_of_expiry import warn_of_expiry
 from saleor_loyalty.orders.operations import advance_sweep, mark_due
 from saleor_loyalty.orders.queries import swept_until
 from saleor_loyalty.points.sweeps import expire_due, mature_due, void_due_holds
@@ -223,15 +229,34 @@ def hourly_task() -> None:
 
     Imported members find their accounts, birthdays and a new period's vouchers come in their
     programme's zone, what merged members still got moves on, and deleted accounts are forgotten.
+    Then come the mails of the day: greetings, and points that will expire.
     """
     if load_settings() is None:
         return
-    claim_members(now=timezone.now())
-    reward_birthdays(now=timezone.now())
-    move_late_points(now=timezone.now())
-    forget_accounts()
-    grant_due_benefits(now=timezone.now())
+    _in_turn(
+        claim_members,
+        reward_birthdays,
+        reward_personal_days,
+        move_late_points,
+        _forget_accounts,
+        grant_due_benefits,
+        greet_members,
+        warn_of_expiry,
+    )
     publish_tiers_task.delay()
+
+
+def _forget_accounts(now: datetime) -> None:
+    forget_accounts()
+
+
+def _in_turn(*works: Callable[..., object]) -> None:
+    """Do one after the other, each with its own `now`; one that fails stops no other."""
+    for work in works:
+        try:
+            work(now=timezone.now())
+        except Exception:
+            logger.exception("Loyalty: %s failed", work.__name__)
 
 
 @app.task
@@ -275,13 +300,15 @@ def publish_tiers_task(after_id: int = 0) -> None:
 @app.task
 @allow_writer()
 def nightly_task() -> None:
-    """Look at every member's tier, and at every customer's; what it finds was missed by day."""
+    """Look at every member's tier, and at every customer's; what it finds was missed by day.
+
+    Then come the mails of the season: to who has been silent for long, and statements.
+    """
     if load_settings() is None:
         return
-    review_all_tiers(now=timezone.now())
-    grant_due_benefits(now=timezone.now())
+    _in_turn(review_all_tiers, grant_due_benefits)
     publish_tiers_task()
-    republish_drifted(now=timezone.now())
+    _in_turn(republish_drifted, nudge_members, send_statements)
 
 
 @app.task

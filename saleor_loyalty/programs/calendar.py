@@ -33,6 +33,12 @@ def end_of_day(on: date, *, time_zone: str) -> datetime:
     return start_of_day(on + timedelta(days=1), time_zone=time_zone)
 
 
+def days_kept_on(on: date) -> list[int]:
+    """Return the days of a date's month that are kept on it: of 29 February the 28th, if it is the last."""
+    is_last_of_february = (on.month, on.day) == (2, 28) and monthrange(on.year, 2)[1] == on.day
+    return [on.day, 29] if is_last_of_february else [on.day]
+
+
 def add_months(on: date, months: int) -> date:
     """Return the date so many months later; the day is clipped to the month's last."""
     year, month = divmod(on.year * 12 + on.month - 1 + months, 12)

@@ -153,7 +153,7 @@ def test_a_kind_that_a_member_stopped_stays_here_in_all_its_forms(ada):
 
 def test_marketing_needs_consent_and_service_does_not(ada):
     mail(ada, EmailKind.WIN_BACK)
-    mail(ada, EmailKind.POINTS_EXPIRING)
+    mail(ada, EmailKind.POINTS_AVAILABLE)
 
     verdicts = decide()
 
@@ -281,7 +281,7 @@ def test_the_night_is_that_of_the_members_own_zone_if_they_told_it(agreed):
 
 
 def test_service_mails_know_no_night(ada):
-    mail(ada, EmailKind.POINTS_EXPIRING)
+    mail(ada, EmailKind.POINTS_AVAILABLE)
 
     assert isinstance(decide(now=datetime(2026, 6, 15, 23, 0, tzinfo=UTC))[0], Go)
 

@@ -10,9 +10,9 @@ from saleor_loyalty.flows.join_program import join_program
 from saleor_loyalty.flows.reward_activities import (
     ActivityInvalid,
     report_activity,
-    reward_birthdays,
     reward_late_sign_ups,
 )
+from saleor_loyalty.flows.reward_days import reward_birthdays
 from saleor_loyalty.flows.settle_orders import settle
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.points.models import Balance, Entry, Lot

@@ -14,9 +14,9 @@ from saleor_loyalty.flows.reward_activities import (
     Activity,
     report_activity,
     reward_activities,
-    reward_birthdays,
     reward_sign_ups,
 )
+from saleor_loyalty.flows.reward_days import reward_birthdays
 from saleor_loyalty.flows.settle_orders import settle
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.orders.facts import OrderState
