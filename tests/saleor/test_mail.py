@@ -97,7 +97,7 @@ def test_a_thank_you_goes_out_in_the_orders_language(paid_order):
     sweep_orders_task()
 
     (sent,) = mail.outbox
-    assert sent.subject == "Takk, Ingrid! Bestillingen ga deg 861 Stars"
+    assert sent.subject == "Velkommen, Ingrid, og takk for din første bestilling!"
     assert sent.to == [paid_order.user.email]
     assert "Dette kjøpte du" in sent.body
     assert EmailMessage.objects.get().status == "sent"
