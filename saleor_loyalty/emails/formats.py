@@ -185,6 +185,6 @@ def _written(kind: VariableType, fact: Any, facts: Mapping[str, Any]) -> str:  #
 
 
 @register.filter
-def entry(mapping: Mapping[str, str], key: str) -> str:
-    """Return what a mapping has for a key, or nothing."""
-    return mapping.get(key, "")
+def picture_of(pictures: Mapping[str, str], line: Mapping[str, Any]) -> str:
+    """Return the address of the picture of an order's line, or nothing."""
+    return pictures.get(line.get("product_id", ""), "")

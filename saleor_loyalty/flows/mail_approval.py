@@ -4,9 +4,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from saleor_loyalty.emails.languages import FALLBACK_LANGUAGE
 from saleor_loyalty.emails.links import LinkPurpose, MemberLink, sign
 from saleor_loyalty.emails.models import EmailAddressFailure, EmailMessage
 from saleor_loyalty.emails.rules import (
+    PLAIN_FORM,
     Drop,
     EmailKind,
     Go,
@@ -35,11 +37,12 @@ LATE = timedelta(minutes=1)
 
 @dataclass(frozen=True, kw_only=True)
 class Person:
-    """How a customer can be written to."""
+    """How a customer can be written to. `is_confirmed`: the address is surely theirs."""
 
     email: str
     first_name: str = ""
     language_code: str = ""
+    is_confirmed: bool = True
 
 
 # Returns customers by the id of their account; who is gone or inactive is left out.
@@ -82,6 +85,7 @@ class _World:
     sent: dict[int, list[datetime]] = field(default_factory=dict)
     failed: Collection[str] = ()
     overtaken: Collection[int] = ()
+    language: str = FALLBACK_LANGUAGE
 
     def member_of(self, message: EmailMessage) -> Member | None:
         """Return the member of a mail, by now."""
@@ -96,14 +100,22 @@ class _World:
 
 
 def approve(
-    messages: Sequence[EmailMessage], now: datetime, *, find_people: FindPeople, links: LinkMaker
+    messages: Sequence[EmailMessage],
+    now: datetime,
+    *,
+    find_people: FindPeople,
+    links: LinkMaker,
+    language_code: str = FALLBACK_LANGUAGE,
 ) -> dict[int, Verdict]:
     """Decide of claimed mails which may leave; a bounded number of queries.
+
+    `language_code` is the shop's, for those of whom no language is known.
 
     Call it in a transaction. It locks the members who are to get marketing, so that two workers
     do not both send the last mail of a week.
     """
     world = _look(messages, now=now, find_people=find_people)
+    world.language = language_code
     return {message.pk: _decide(message, world, now=now, links=links) for message in messages}
 
 
@@ -149,30 +161,24 @@ def _is_marketing(message: EmailMessage) -> bool:
 
 
 def _decide(message: EmailMessage, world: _World, *, now: datetime, links: LinkMaker) -> Verdict:
-    kind = EmailKind(message.kind)
     member = world.member_of(message)
     if member is None:
         return _without_member(message, world)
     person = world.person_of(member)
+    if person is None:  # the account is gone or off: also the order's address is somebody's no more
+        return Drop(why=Why.NO_ADDRESS)
     choices, terms = world.choices[member.pk], world.mailings[member.program_id]
-    recipient = message.recipient or (person.email if person else "")
+    recipient = message.recipient or person.email
     language = (
-        choices.language_code or message.language_code or (person.language_code if person else "")
+        choices.language_code or message.language_code or person.language_code or world.language
     )
-    why = obstacle(
-        kind,
-        terms,
-        choices,
-        tier_id=world.tiers.get(member.pk),
-        channel_id=message.channel_id,
-        language_code=language,
-    )
+    kind, why = _form(message, member, world, language_code=language)
     if why is None and message.pk in world.overtaken:
         why = Why.OVERTAKEN
-    if why is None and not recipient:
-        why = Why.NO_ADDRESS
     if why is None and recipient.lower() in world.failed:
         why = Why.ADDRESS_FAILED
+    if why is None and _is_marketing(message) and not person.is_confirmed:
+        why = Why.NOT_CONFIRMED
     if why is not None:
         return Drop(why=why)
     if _is_marketing(message):
@@ -182,13 +188,34 @@ def _decide(message: EmailMessage, world: _World, *, now: datetime, links: LinkM
         world.sent.setdefault(member.pk, []).append(now)
     link = MemberLink(member.pk, kind)
     return Go(
+        kind=kind,
         recipient=recipient,
-        language_code=language or "en",
-        first_name=person.first_name if person else "",
+        language_code=language,
+        first_name=person.first_name,
         transport=terms.kind(kind).transport,
         preferences_url=links.preferences(link),
         unsubscribe_url=links.unsubscribe(link) if _is_marketing(message) else "",
     )
+
+
+def _form(
+    message: EmailMessage, member: Member, world: _World, *, language_code: str
+) -> tuple[EmailKind, Why | None]:
+    """Return the form of a mail that may go, or why none may: the plain one stands in for a special one."""
+    kind = EmailKind(message.kind)
+    reasons = {
+        form: obstacle(
+            form,
+            world.mailings[member.program_id],
+            world.choices[member.pk],
+            tier_id=world.tiers.get(member.pk),
+            channel_id=message.channel_id,
+            language_code=language_code,
+        )
+        for form in (kind, PLAIN_FORM.get(kind, kind))
+    }
+    allowed = next((form for form, why in reasons.items() if why is None), kind)
+    return allowed, reasons[allowed]
 
 
 def _without_member(message: EmailMessage, world: _World) -> Verdict:
@@ -197,7 +224,7 @@ def _without_member(message: EmailMessage, world: _World) -> Verdict:
         return Drop(why=Why.NO_ADDRESS)
     if message.recipient.lower() in world.failed:
         return Drop(why=Why.ADDRESS_FAILED)
-    return Go(recipient=message.recipient, language_code=message.language_code or "en")
+    return Go(recipient=message.recipient, language_code=message.language_code or world.language)
 
 
 def _wait(

@@ -18,10 +18,11 @@ from saleor.graphql.core.types.model import ModelObjectType
 from saleor.graphql.core.utils import from_global_id_or_error
 
 from saleor_loyalty.emails import models
-from saleor_loyalty.emails.operations import clear_address, send_again
+from saleor_loyalty.emails.operations import clear_address
 from saleor_loyalty.emails.queries import address_failures, email_log
 from saleor_loyalty.emails.rules import EmailKind, EmailStatus, Purpose, purpose_of
-from saleor_loyalty.graphql.access import null_when_off
+from saleor_loyalty.flows.mail_addresses import report_bounce, send_mail_again
+from saleor_loyalty.graphql.access import actor_of, null_when_off
 from saleor_loyalty.graphql.email_enums import (
     LoyaltyEmailKindEnum,
     LoyaltyEmailReasonEnum,
@@ -34,7 +35,9 @@ from saleor_loyalty.graphql.loaders import MemberByIdLoader
 from saleor_loyalty.graphql.mail_loaders import EmailByIdLoader
 from saleor_loyalty.graphql.mutations import LoyaltyMutation
 from saleor_loyalty.orders.queries import order_ids_numbered
+from saleor_loyalty.shop.customers import accounts_of
 from saleor_loyalty.shop.permissions import LoyaltyPermissions
+from saleor_loyalty.shop.post_office import find_people
 
 MAX_A_PAGE = 100
 
@@ -233,7 +236,8 @@ class LoyaltyEmailSendAgain(LoyaltyMutation):
     @classmethod
     def run(cls, info: Any, *, id: str) -> Any:
         pk = cls.get_pk(id, only_type="LoyaltyEmail", field="id")
-        return cls(email=send_again(email_id=pk, now=timezone.now()))
+        email = send_mail_again(email_id=pk, find_people=find_people, now=timezone.now())
+        return cls(email=email)
 
 
 class LoyaltyEmailAddressClear(LoyaltyMutation):
@@ -255,8 +259,42 @@ class LoyaltyEmailAddressClear(LoyaltyMutation):
         return cls(was_failing=clear_address(address=address.strip()))
 
 
+class LoyaltyEmailBounceReport(LoyaltyMutation):
+    """Notes what a mail service reports."""
+
+    members = graphene.Int(description="How many members have the address.")
+
+    class Arguments:
+        address = graphene.String(required=True, description="The address.")
+        is_complaint = graphene.Boolean(
+            default_value=False,
+            description="Whether its owner called a mail spam: that also takes back the consent to marketing.",
+        )
+
+    class Meta:
+        description = (
+            "Notes that mails to an address come back, as mail services report it by their webhooks. "
+            "Nothing goes there any more until it is cleared."
+        )
+        doc_category = DOC_CATEGORY
+        permissions = (LoyaltyPermissions.MANAGE_LOYALTY,)
+        error_type_class = LoyaltyErrorType
+
+    @classmethod
+    def run(cls, info: Any, *, address: str, is_complaint: bool = False) -> Any:
+        members = report_bounce(
+            address=address,
+            is_complaint=is_complaint,
+            find_accounts=accounts_of,
+            actor=actor_of(info.context),
+            now=timezone.now(),
+        )
+        return cls(members=members)
+
+
 class LoyaltyEmailMutations(graphene.ObjectType):
     """Mutations of the log of mails."""
 
     loyalty_email_send_again = LoyaltyEmailSendAgain.Field()
     loyalty_email_address_clear = LoyaltyEmailAddressClear.Field()
+    loyalty_email_bounce_report = LoyaltyEmailBounceReport.Field()

@@ -22,6 +22,7 @@ from saleor_loyalty.errors import LoyaltyError
 from saleor_loyalty.flows.adjust_points import AdjustmentNotFound, MemberNotFound, SamePerson
 from saleor_loyalty.flows.assign_tier import AssignmentInvalid
 from saleor_loyalty.flows.join_program import BirthdayInvalid, NoProgram, NotAMember
+from saleor_loyalty.flows.mail_addresses import AddressInvalid
 from saleor_loyalty.flows.merge_members import MergeImpossible
 from saleor_loyalty.flows.redeem_rewards import GiftBudgetSpent, RedemptionInvalid
 from saleor_loyalty.flows.reward_activities import ActivityInvalid
@@ -183,6 +184,7 @@ CODES_AND_TEXTS: dict[type[LoyaltyError], tuple[LoyaltyErrorCode, str]] = {
     ),
     ProgramInvalid: (LoyaltyErrorCode.INVALID, "{field} {problem}."),
     ProgramNotFound: (LoyaltyErrorCode.NOT_FOUND, "There is no such programme."),
+    AddressInvalid: (LoyaltyErrorCode.INVALID, "This is no address."),
     EmailNotFound: (LoyaltyErrorCode.NOT_FOUND, "There is no such mail."),
     EmailUnfinished: (
         LoyaltyErrorCode.EMAIL_UNFINISHED,

@@ -186,6 +186,7 @@ COSTS: dict[str, dict[str, dict[str, object]]] = {
         "loyaltyEmailTestSend": {"complexity": 10},
         "loyaltyEmailSendAgain": _ONE,
         "loyaltyEmailAddressClear": _ONE,
+        "loyaltyEmailBounceReport": _ONE,
     },
     "User": {"loyalty": _ONE},
     "Order": {"loyalty": _ONE},

@@ -29,12 +29,16 @@ MAX_DAY_NAME_LENGTH = 60
 
 
 class ConsentSource(StrEnum):
-    """Where a member agreed to marketing, or took it back."""
+    """Where a member agreed to marketing, or took it back.
+
+    COMPLAINT: they told their mail provider that a mail was spam.
+    """
 
     STOREFRONT = "storefront"
     PREFERENCE_PAGE = "preference_page"
     ONE_CLICK = "one_click"
     STAFF = "staff"
+    COMPLAINT = "complaint"
     IMPORT = "import"
 
 

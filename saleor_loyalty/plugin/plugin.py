@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
 from django.core.validators import URLValidator, validate_email
@@ -78,6 +79,19 @@ def validate_color(text: str) -> None:
     """
     if not is_color(text):
         raise ValidationError("Must be a colour such as #4b3fb5.")
+
+
+def validate_event_url(text: str) -> None:
+    """Refuse what is no address, and addresses that would let others read along.
+
+    Raises:
+        ValidationError: it is no URL with https; on the same machine http will do.
+
+    """
+    URLValidator(["http", "https"])(text)
+    parsed = urlsplit(text)
+    if parsed.scheme != "https" and parsed.hostname not in ("localhost", "127.0.0.1"):
+        raise ValidationError("Must begin with https: it carries addresses of customers.")
 
 
 def validate_rate(text: str) -> None:
@@ -196,7 +210,7 @@ class LoyaltyPlugin(BasePlugin):
             ("reply_to", settings.reply_to, validate_email),
             ("preferences_url", settings.preferences_url, URLValidator(["http", "https"])),
             ("emails_per_minute", settings.emails_per_minute, validate_rate),
-            ("event_url", settings.event_url, URLValidator(["http", "https"])),
+            ("event_url", settings.event_url, validate_event_url),
         )
         errors = {}
         for field, value, validate in checks:
@@ -205,6 +219,10 @@ class LoyaltyPlugin(BasePlugin):
                     validate(value)
             except ValidationError as error:
                 errors[field] = ValidationError(error.message, code=PluginErrorCode.INVALID.value)
+        if settings.event_url and not settings.event_secret:
+            errors["event_secret"] = ValidationError(
+                "Mail events must be signed.", code=PluginErrorCode.REQUIRED.value
+            )
         if errors:
             raise ValidationError(errors)
 

@@ -12,6 +12,7 @@ from saleor.celeryconf import app
 from saleor.core.db.connection import allow_writer
 
 from saleor_loyalty.emails.delivery import deliver_due
+from saleor_loyalty.emails.operations import forget_old
 from saleor_loyalty.flows.claim_members import claim_members
 from saleor_loyalty.flows.forget_accounts import forget_accounts
 from saleor_loyalty.flows.grant_benefits import grant_due_benefits, issue_benefits
@@ -57,6 +58,7 @@ logger = logging.getLogger(__name__)
 
 SETTLE_BATCH = 200
 EMAIL_BATCH = 50
+MAILS_KEPT_FOR = timedelta(days=400)  # what they said; that they were sent stays
 ROUNDS_PER_TASK = 20
 
 BEAT_SCHEDULE = {
@@ -143,7 +145,7 @@ def send_due_emails_task() -> None:
     office = post_office(settings)
     for _ in range(ROUNDS_PER_TASK):
         report = deliver_due(office=office, clock=timezone.now, limit=EMAIL_BATCH)
-        if report.claimed == 0:
+        if report.claimed == 0 or report.is_down:
             break
     else:
         send_due_emails_task.delay()
@@ -250,6 +252,10 @@ def _forget_accounts(now: datetime) -> None:
     forget_accounts()
 
 
+def _forget_old_mails(now: datetime) -> None:
+    forget_old(before=now - MAILS_KEPT_FOR)
+
+
 def _in_turn(*works: Callable[..., object]) -> None:
     """Do one after the other, each with its own `now`; one that fails stops no other."""
     for work in works:
@@ -302,13 +308,14 @@ def publish_tiers_task(after_id: int = 0) -> None:
 def nightly_task() -> None:
     """Look at every member's tier, and at every customer's; what it finds was missed by day.
 
-    Then come the mails of the season: to who has been silent for long, and statements.
+    Then come the mails of the season: to who has been silent for long, and statements. What mails of
+    more than a year ago said is forgotten.
     """
     if load_settings() is None:
         return
     _in_turn(review_all_tiers, grant_due_benefits)
     publish_tiers_task()
-    _in_turn(republish_drifted, nudge_members, send_statements)
+    _in_turn(republish_drifted, nudge_members, send_statements, _forget_old_mails)
 
 
 @app.task

@@ -42,6 +42,11 @@ def confirmed_accounts(*, emails: Collection[str]) -> dict[str, Account]:
     }
 
 
+def accounts_of(emails: Collection[str]) -> list[int]:
+    """Return the ids of accounts with one of these addresses, in lower case as Saleor keeps them."""
+    return list(User.objects.filter(email__in=emails).values_list("pk", flat=True))
+
+
 @dataclass(frozen=True)
 class CustomerFacts:
     """What earning rules ask of a customer: groups, and which orders they placed when."""

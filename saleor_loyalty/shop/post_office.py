@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from functools import partial
 
+from django.conf import settings as django_settings
 from django.db.models import Q
 from saleor.account.models import User
 from saleor.core.http_client import HTTPClient
@@ -25,7 +26,12 @@ def post_office(settings: LoyaltySettings) -> PostOffice:
     """Return what delivering mails of this shop needs."""
     return PostOffice(
         sender_for=partial(mail_sender, settings=settings),
-        approve=partial(approve, find_people=find_people, links=link_maker(settings)),
+        approve=partial(
+            approve,
+            find_people=find_people,
+            links=link_maker(settings),
+            language_code=django_settings.LANGUAGE_CODE,
+        ),
         pictures=pictures_of,
         post=partial(_post, settings.event_url) if settings.event_url else None,
         event_secret=settings.event_secret,
@@ -44,10 +50,15 @@ def link_maker(settings: LoyaltySettings) -> LinkMaker:
 def find_people(user_ids: Collection[int]) -> dict[int, Person]:
     """Return how active customers can be written to, by the id of their account. One query."""
     users = User.objects.filter(pk__in=user_ids, is_active=True).exclude(email="")
-    columns = ("pk", "email", "first_name", "language_code")
+    columns = ("pk", "email", "first_name", "language_code", "is_confirmed")
     return {
-        pk: Person(email=email, first_name=first_name, language_code=language_code)
-        for pk, email, first_name, language_code in users.values_list(*columns)
+        pk: Person(
+            email=email,
+            first_name=first_name,
+            language_code=language_code,
+            is_confirmed=is_confirmed,
+        )
+        for pk, email, first_name, language_code, is_confirmed in users.values_list(*columns)
     }
 
 

@@ -5,8 +5,10 @@ import hmac
 import json
 from dataclasses import replace
 from datetime import timedelta
+from smtplib import SMTPDataError, SMTPRecipientsRefused, SMTPSenderRefused
 
 import pytest
+from django.core.mail.backends.base import BaseEmailBackend
 
 from saleor_loyalty.emails.delivery import deliver_due
 from saleor_loyalty.emails.models import EmailAddressFailure, EmailMessage
@@ -354,3 +356,121 @@ def test_products_are_shown_with_their_pictures(db, smtp_port, inbox):
     assert asked == [{"1", "2"}]
     html = inbox.mails[0].get_body(("html",)).get_content()
     assert html.count("https://shop.example/mug.png") == 1
+
+
+class Backend(BaseEmailBackend):
+    """A mail backend that fails as it is told, and counts."""
+
+    def __init__(self, error):
+        super().__init__()
+        self.error = error
+        self.tried = 0
+
+    def open(self):
+        return True
+
+    def send_messages(self, messages):
+        self.tried += 1
+        raise self.error
+
+
+class ApiError(Exception):
+    """What a mail service's API raises, as django-anymail does."""
+
+    def __init__(self, status_code):
+        super().__init__(f"HTTP {status_code}")
+        self.status_code = status_code
+
+
+def statuses():
+    return set(EmailMessage.objects.values_list("status", flat=True))
+
+
+def refused(text, code=550):
+    return SMTPRecipientsRefused({"ada@example.com": (code, text)})
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "is_noted"),
+    [
+        (refused(b"5.1.1 no such user"), "failed", True),
+        (refused(b"no such user"), "failed", True),
+        (refused(b"5.2.1 mailbox disabled"), "failed", True),
+        (refused(b"5.7.1 Relay access denied", 554), "queued", False),
+        (refused(b"5.7.1 Blocked", 550), "queued", False),
+        (refused(b"5.2.2 mailbox full", 552), "queued", False),
+        (SMTPDataError(554, b"5.7.1 you are on a list"), "queued", False),
+        (SMTPDataError(554, b"5.6.0 no such charset"), "failed", False),
+    ],
+)
+def test_only_what_is_the_addresss_fault_is_held_against_it(db, error, status, is_noted):
+    queue_emails(requests=[request()], now=NOW)
+
+    deliver_with(1, sending=replace(sender(1), backend=Backend(error)))
+
+    assert statuses() == {status}
+    assert EmailAddressFailure.objects.exists() == is_noted
+
+
+@pytest.mark.parametrize(
+    "error",
+    [SMTPSenderRefused(530, b"5.7.0 log in first", "x"), ApiError(401), ApiError(429)],
+)
+def test_what_the_shop_has_to_mend_ends_the_round_and_loses_no_mail(db, error):
+    queue_emails(requests=[request(f"m{number}") for number in range(3)], now=NOW)
+    backend = Backend(error)
+
+    report = deliver_with(1, sending=replace(sender(1), backend=backend))
+
+    assert (backend.tried, report.is_down, statuses()) == (1, True, {"queued"})
+
+
+def test_an_api_that_broke_leaves_a_doubt(db):
+    queue_emails(requests=[request()], now=NOW)
+
+    deliver_with(1, sending=replace(sender(1), backend=Backend(ApiError(503))))
+
+    assert statuses() == {"doubtful"}
+
+
+def test_mails_that_were_refused_count_towards_the_minute(db):
+    queue_emails(requests=[request(f"m{number}") for number in range(30)], now=NOW)
+    backend = Backend(SMTPDataError(451, b"4.7.1 too many"))
+
+    for _ in range(5):
+        deliver_with(1, sending=replace(sender(1), backend=backend), a_minute=5)
+
+    assert backend.tried == 5
+
+
+def test_service_mails_leave_before_marketing(db):
+    kind = EmailKind.STATEMENT_MONTHLY
+    wanted = [request(f"m{number}", kind=kind, facts=SAMPLES[kind]) for number in range(5)]
+    queue_emails(requests=wanted, now=NOW)
+    queue_emails(requests=[request("receipt")], now=NOW + MINUTE)
+
+    first = claim_emails(limit=2, now=NOW + 2 * MINUTE)
+
+    assert [one.key for one in first] == ["receipt", "m0"]
+
+
+def test_pictures_that_cannot_be_had_stop_no_mail(db, smtp_port, inbox):
+    queue_emails(requests=[request()], now=NOW)
+
+    def broken(_):
+        raise OSError("storage is down")
+
+    deliver_with(smtp_port, pictures=broken)
+
+    assert len(inbox.mails) == 1
+
+
+def test_an_event_carries_no_name_that_is_spam(db, smtp_port):
+    facts = {**SAMPLES[EmailKind.THANK_YOU], "first_name": "Win www.evil.example"}
+    queue_emails(requests=[request(facts=facts)], now=NOW)
+    tool = Desk()
+
+    deliver_events(smtp_port, tool)
+
+    ((body, _),) = tool.got
+    assert json.loads(body)["firstName"] == ""

@@ -88,11 +88,11 @@ def mail(member, kind=EmailKind.POINTS_AVAILABLE, key=None, **values):
     return EmailMessage.objects.get(key=key)
 
 
-def decide(now=NOW):
+def decide(now=NOW, **values):
     """Claim all that is due, decide of it and note that; return the verdicts in order."""
     messages = claim_emails(limit=100, now=now)
     with transaction.atomic():
-        verdicts = approve(messages, now, find_people=people, links=LINKS)
+        verdicts = approve(messages, now, **{"find_people": people, "links": LINKS, **values})
         note_verdicts(messages=messages, verdicts=verdicts, now=now)
     return [verdicts[message.pk] for message in sorted(messages, key=lambda one: one.pk)]
 

@@ -630,6 +630,8 @@ STAFF_QUERIES = {
     "loyaltyEmailTestSend": "mutation { loyaltyEmailTestSend(kind: WELCOME, languageCode: EN) {"
     " errors { code } } }",
     "loyaltyEmailSendAgain": 'mutation { loyaltyEmailSendAgain(id: "x") { errors { code } } }',
+    "loyaltyEmailBounceReport": 'mutation { loyaltyEmailBounceReport(address: "x") {'
+    " errors { code } } }",
     "loyaltyEmailAddressClear": 'mutation { loyaltyEmailAddressClear(address: "x") {'
     " errors { code } } }",
 }

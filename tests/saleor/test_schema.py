@@ -81,6 +81,7 @@ OUR_FIELDS = {
         "loyaltyEmailTestSend",
         "loyaltyEmailSendAgain",
         "loyaltyEmailAddressClear",
+        "loyaltyEmailBounceReport",
     ],
     "User": ["loyalty"],
     "Order": ["loyalty"],
