@@ -180,6 +180,9 @@ def test_thirty_mails_take_as_many_queries_as_one(program):
         choose(member, accepts_marketing=True)
         for kind in (EmailKind.WIN_BACK, EmailKind.POINTS_EXPIRING, EmailKind.TIER_AT_RISK):
             mail(member, kind)
+        other = make_member(program, user=make_user(f"{number}@y.org"))
+        Member.objects.filter(pk=member.pk).update(merged_into=other)
+        choose(other, accepts_marketing=True)
         if number in (0, 30):
             with CaptureQueriesContext(connection) as queries:
                 decisions = decide(now=MORNING)

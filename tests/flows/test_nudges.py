@@ -138,6 +138,13 @@ def test_who_has_a_newer_order_is_left_in_peace(ada, outcome):
     assert nudge_members(now=NOW) == 0
 
 
+def test_who_has_an_order_on_its_way_is_not_won_back(ada):
+    bought(ada, 65, 50)
+    bought(ada, 20, outcome="unpaid")
+
+    assert nudge_members(now=NOW) == 0
+
+
 @pytest.mark.parametrize("outcome", ["cancelled", "replacement"])
 def test_a_cancelled_order_and_a_replacement_are_no_order(ada, outcome):
     bought(ada, 30)
