@@ -33,18 +33,19 @@ class EventRefused(LoyaltyError):
 
 def event_of(message: EmailMessage, verdict: Go, rendered: RenderedEmail) -> dict[str, Any]:
     """Return a mail as an event: its facts, to whom it goes, and how we would have written it."""
+    first_name = first_name_of(message.facts.get("first_name") or verdict.first_name)
     return {
         "id": f"loyalty.{message.pk}",
         "kind": message.kind,
         "purpose": purpose_of(EmailKind(message.kind)).value,
         "createdAt": message.created_at.isoformat(),
         "recipient": verdict.recipient,
-        "firstName": first_name_of(message.facts.get("first_name") or verdict.first_name),
+        "firstName": first_name,
         "languageCode": verdict.language_code,
         "memberId": message.member_id,
         "orderId": message.order_id,
         "channelId": message.channel_id,
-        "facts": message.facts,
+        "facts": {**message.facts, "first_name": first_name},
         "subject": rendered.subject,
         "text": rendered.text,
         "html": rendered.html,

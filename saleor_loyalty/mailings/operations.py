@@ -270,6 +270,9 @@ def _merge_choices(
     mine.stopped = sorted({*mine.stopped, *other.stopped})
     mine.language_code = mine.language_code or other.language_code
     mine.time_zone = mine.time_zone or other.time_zone
+    for told in ("told_until", "told_last_until"):
+        days = (getattr(mine, told), getattr(other, told))
+        setattr(mine, told, None if None in days else min(days))  # rather twice than a surprise
 
 
 def _merge_days(member_id: int, into_id: int) -> None:
