@@ -1,6 +1,7 @@
 """Reads of the mail queue, of the shop's own texts, and of addresses that failed."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from django.db.models import Q, QuerySet
 
@@ -16,11 +17,13 @@ def email_log(
     order_id: str | None = None,
     search: str = "",
     of_orders: Iterable[str] = (),
+    of_members: Iterable[int] | QuerySet[Any, int] = (),
     using: str = "default",
 ) -> QuerySet[EmailMessage]:
     """Return mails, newest first: all, or those with what is asked for.
 
-    `search` is the beginning of an address; mails about one of `of_orders` are found by it too.
+    `search` is the beginning of an address; mails about one of `of_orders`, and those to one of
+    `of_members` that did not leave and so have no address yet, are found by it too.
     """
     mails = EmailMessage.objects.using(using).all()
     if status is not None:
@@ -32,7 +35,11 @@ def email_log(
     if order_id is not None:
         mails = mails.filter(order_id=order_id).exclude(order_id="")
     if search:
-        mails = mails.filter(Q(recipient__istartswith=search) | Q(order_id__in=of_orders))
+        mails = mails.filter(
+            Q(recipient__istartswith=search)
+            | Q(order_id__in=of_orders)
+            | Q(recipient="", member_id__in=of_members)
+        )
     return mails
 
 

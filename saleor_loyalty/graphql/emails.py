@@ -34,6 +34,7 @@ from saleor_loyalty.graphql.errors import LoyaltyErrorType
 from saleor_loyalty.graphql.loaders import MemberByIdLoader
 from saleor_loyalty.graphql.mail_loaders import EmailByIdLoader
 from saleor_loyalty.graphql.mutations import LoyaltyMutation
+from saleor_loyalty.members.queries import members_at
 from saleor_loyalty.orders.queries import order_ids_numbered
 from saleor_loyalty.shop.customers import accounts_of
 from saleor_loyalty.shop.permissions import LoyaltyPermissions
@@ -184,6 +185,7 @@ class LoyaltyEmailQueries(graphene.ObjectType):
             order_id=order_id and order_id.replace("\0", ""),
             search=words,
             of_orders=order_ids_numbered(beginning=words.lstrip("#"), using=using),
+            of_members=members_at(address=words, using=using),
             using=using,
         )
         return create_connection_slice(emails, info, kwargs, LoyaltyEmailCountableConnection)

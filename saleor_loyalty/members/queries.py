@@ -42,3 +42,11 @@ def all_members(
             | Q(external_id=word)
         )
     return members
+
+
+def members_at(*, address: str, using: str = "default") -> QuerySet[Member, int]:
+    """Return the ids of members whose address begins like that."""
+    found = Member.objects.using(using).filter(
+        Q(user__email__istartswith=address) | Q(email__istartswith=address)
+    )
+    return found.values_list("pk", flat=True)

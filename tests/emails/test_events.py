@@ -77,7 +77,7 @@ def test_an_event_tells_the_facts_and_how_we_would_have_written_them():
         "purpose": "marketing",
         "createdAt": NOW.isoformat(),
         "recipient": "ada@example.com",
-        "firstName": "Ada",
+        "firstName": "Åse",
         "languageCode": "nb",
         "memberId": 7,
         "orderId": "",

@@ -10,6 +10,9 @@ from saleor_loyalty.emails.models import EmailAddressFailure, EmailMessage
 from saleor_loyalty.emails.operations import note_address_failure, queue_emails
 from saleor_loyalty.emails.rules import EmailKind, EmailRequest
 from saleor_loyalty.emails.samples import SAMPLES
+from saleor_loyalty.mailings.operations import PreferenceChanges, change_preferences
+from saleor_loyalty.mailings.queries import choices_of
+from saleor_loyalty.mailings.rules import ConsentSource
 from saleor_loyalty.plugin.tasks import send_due_emails_task, sweep_orders_task
 from tests.saleor.conftest import ask
 from tests.saleor.test_graphql import global_id, member_of, queries_of
@@ -107,6 +110,43 @@ def test_mails_are_found_by_what_they_are_about(loyalty_staff, member, paid_orde
     assert kinds(search="%") == kinds(search="example.com") == []
     assert kinds(kind="WELCOME", status="SENT") == ["WELCOME"]
     assert len(kinds(search=" ")) == EmailMessage.objects.count()
+
+
+@pytest.mark.usefixtures("site_settings")
+def test_a_mail_that_never_left_is_found_by_the_address_that_it_did_not_go_to(
+    loyalty_staff, member
+):
+    queue(member, EmailKind.WIN_BACK)
+    send_due_emails_task()
+
+    (found,) = log(loyalty_staff, search=member.user.email[:6].upper())
+
+    assert (found["status"], found["why"], found["recipient"]) == ("SUPPRESSED", "SWITCHED_OFF", "")
+    assert log(loyalty_staff, search="zoe@") == []
+
+
+def test_a_service_reports_what_came_back_and_complaints(loyalty_staff, member, program):
+    report = """mutation($address: String!, $isComplaint: Boolean) { loyaltyEmailBounceReport(
+      address: $address, isComplaint: $isComplaint) { members errors { field code } } }"""
+    change_preferences(
+        member_id=member.pk,
+        changes=PreferenceChanges(accepts_marketing=True),
+        source=ConsentSource.STOREFRONT,
+        now=NOW,
+    )
+
+    def told(address, **values):
+        answer = ask(loyalty_staff, report, {"address": address, **values})
+        return answer["data"]["loyaltyEmailBounceReport"]
+
+    assert told("nobody")["errors"] == [{"field": "address", "code": "INVALID"}]
+    assert told(member.user.email) == {"members": 1, "errors": []}
+    assert choices_of(member_ids=[member.pk])[member.pk].accepts_marketing
+    assert told(member.user.email, isComplaint=True)["members"] == 1
+    assert not choices_of(member_ids=[member.pk])[member.pk].accepts_marketing
+    assert [
+        one["failures"] for one in (edge["node"] for edge in failures(loyalty_staff, first=10)["edges"])
+    ] == [2]
 
 
 def test_an_id_of_another_type_is_an_error(loyalty_staff, member):
