@@ -145,7 +145,8 @@ def test_a_service_reports_what_came_back_and_complaints(loyalty_staff, member, 
     assert told(member.user.email, isComplaint=True)["members"] == 1
     assert not choices_of(member_ids=[member.pk])[member.pk].accepts_marketing
     assert [
-        one["failures"] for one in (edge["node"] for edge in failures(loyalty_staff, first=10)["edges"])
+        one["failures"]
+        for one in (edge["node"] for edge in failures(loyalty_staff, first=10)["edges"])
     ] == [2]
 
 
