@@ -23,7 +23,8 @@ def main() -> None:
     from django.core.mail import get_connection
     from django.db import OperationalError, connection
 
-    from saleor_loyalty.emails.delivery import MailSender, PostOffice, deliver_due
+    from saleor_loyalty.emails.delivery import PostOffice, deliver_due
+    from saleor_loyalty.emails.envelopes import MailSender
     from saleor_loyalty.emails.models import EmailMessage
     from saleor_loyalty.emails.rendering import ShopIdentity
     from saleor_loyalty.emails.rules import Go

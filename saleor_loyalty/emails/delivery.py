@@ -1,7 +1,6 @@
 """From queued rows to the mail server: at most once each."""
 
 import logging
-import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,12 +12,16 @@ from smtplib import (
 )
 
 from django.core.mail import EmailMultiAlternatives
-from django.core.mail.backends.base import BaseEmailBackend
-from django.core.mail.message import sanitize_address
 from django.db import transaction
 
 from saleor_loyalty.emails import events
 from saleor_loyalty.emails.editing import OwnTextsIndex
+from saleor_loyalty.emails.envelopes import (
+    Letter,
+    MailSender,
+    RecipientImpossible,
+    build_message,
+)
 from saleor_loyalty.emails.models import EmailMessage
 from saleor_loyalty.emails.operations import (
     claim_emails,
@@ -31,42 +34,11 @@ from saleor_loyalty.emails.operations import (
     put_back,
     recover_emails,
 )
-from saleor_loyalty.emails.rendering import RenderedEmail, ShopIdentity, render
-from saleor_loyalty.emails.rules import EmailKind, Go, Transport, Verdict
-from saleor_loyalty.errors import LoyaltyError
+from saleor_loyalty.emails.refusals import is_permanent, is_refusal
+from saleor_loyalty.emails.rendering import RenderedEmail, render
+from saleor_loyalty.emails.rules import Go, Transport, Verdict
 
 logger = logging.getLogger(__name__)
-
-PERMANENT = 500  # SMTP's replies from here on mean: do not try again
-REFUSED = 400  # HTTP's statuses from here on mean that an API did not take the mail
-OUT_OF_ORDER = 500  # from here on it may have
-NO_SUCH_ADDRESS = frozenset({550, 551, 553})
-ENHANCED_CODE = re.compile(r"\b[45]\.(\d{1,3})\.(\d{1,3})\b")
-
-
-class RecipientImpossible(LoyaltyError):
-    """The address is one that no mail can go to."""
-
-    code = "recipient_impossible"
-
-
-@dataclass(frozen=True, kw_only=True)
-class MailSender:
-    """How a channel of the shop sends: through what, as whom, and how it presents itself.
-
-    Answers to a mail go to `reply_to`; empty: to the sender.
-    """
-
-    backend: BaseEmailBackend
-    from_address: str
-    shop: ShopIdentity
-    from_name: str = ""
-    reply_to: str = ""
-
-    @property
-    def domain(self) -> str:
-        """The part of the sender's address that Message-IDs are made in."""
-        return self.from_address.rpartition("@")[2] or "localhost"
 
 
 def _no_pictures(_: Collection[str]) -> Mapping[str, str]:
@@ -140,32 +112,13 @@ def deliver_due(
     return report
 
 
-def _pictures(office: PostOffice, letters: Sequence["Letter"]) -> Mapping[str, str]:
+def _pictures(office: PostOffice, letters: Sequence[Letter]) -> Mapping[str, str]:
     """Return the pictures of some mails; none where they cannot be had: they decorate."""
     try:
         return office.pictures({product for one in letters for product in one.product_ids})
     except Exception:
         logger.exception("The pictures of products cannot be had")
         return {}
-
-
-@dataclass(frozen=True)
-class Letter:
-    """A mail that may leave."""
-
-    message: EmailMessage
-    verdict: Go
-
-    @property
-    def kind(self) -> EmailKind:
-        """What it is."""
-        return self.verdict.kind or EmailKind(self.message.kind)
-
-    @property
-    def product_ids(self) -> set[str]:
-        """The products that it shows."""
-        found = {line.get("product_id", "") for line in self.message.facts.get("lines", ())}
-        return found - {""}
 
 
 @dataclass
@@ -274,11 +227,11 @@ class Round:
             self._failed(message, error)
             return False
         except SMTPException as error:
-            self._failed(message, error, permanent=_is_permanent(error))
-            if isinstance(error, SMTPRecipientsRefused) and _is_permanent(error):
+            self._failed(message, error, permanent=is_permanent(error))
+            if isinstance(error, SMTPRecipientsRefused) and is_permanent(error):
                 note_address_failure(address=message.recipient, error=str(error), now=self.clock())
         except Exception as error:  # noqa: BLE001 -- any backend may stand here
-            if _is_refusal(error):
+            if is_refusal(error):
                 self._failed(message, error)
             else:
                 self._doubt(message, error)
@@ -310,93 +263,3 @@ def _close(sender: MailSender) -> None:
         sender.backend.close()
     except Exception as error:  # noqa: BLE001 -- what became of the mail is known already
         logger.warning("Closing the connection to the mail server failed: %s", error)
-
-
-def build_message(
-    *, sender: MailSender, letter: Letter, rendered: RenderedEmail
-) -> EmailMultiAlternatives:
-    """Return the mail as Django sends it; its Message-ID follows from its row.
-
-    `facts["calendar"]` ({"method": "REQUEST", "content": "BEGIN:VCALENDAR..."}) makes it an
-    invitation that calendars understand. What the member may stop names where: RFC 8058.
-
-    Raises:
-        RecipientImpossible: no mail can go to that address.
-        ValueError: the sender's name or address cannot stand in a header.
-
-    """
-    message, verdict = letter.message, letter.verdict
-    try:
-        sanitize_address(verdict.recipient, "utf-8")
-    except ValueError as error:
-        raise RecipientImpossible(problem=str(error)) from error
-    from_email = sanitize_address((sender.from_name, sender.from_address), "utf-8")
-    sanitize_address(from_email, "utf-8")  # it must read back, or the backend refuses it
-    headers = {
-        "Message-ID": f"<loyalty.{message.pk}@{sender.domain}>",
-        "Content-Language": rendered.language,
-        "Auto-Submitted": "auto-generated",
-        "X-Auto-Response-Suppress": "OOF, AutoReply",
-        "List-Id": f"<loyalty.{sender.domain}>",
-    }
-    if verdict.unsubscribe_url:
-        headers["List-Unsubscribe"] = f"<{verdict.unsubscribe_url}>"
-        headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    envelope = EmailMultiAlternatives(
-        subject=rendered.subject,
-        body=rendered.text,
-        from_email=from_email,
-        to=[verdict.recipient],
-        reply_to=[sender.reply_to] if sender.reply_to else None,
-        headers=headers,
-    )
-    envelope.attach_alternative(rendered.html, "text/html")
-    calendar = message.facts.get("calendar")
-    if calendar:
-        _attach_calendar(envelope, calendar)
-    envelope.message()
-    return envelope
-
-
-def _attach_calendar(envelope: EmailMultiAlternatives, calendar: Mapping[str, str]) -> None:
-    """Attach an invitation twice, as clients want it: among the forms of the mail, and as a file.
-
-    By RFC 6047 the method stands in the content type of the form.
-    """
-    method, content = calendar["method"], calendar["content"]
-    envelope.attach_alternative(content, f'text/calendar; method={method}; charset="utf-8"')
-    envelope.attach("invite.ics", content, "application/ics")
-
-
-def _is_permanent(error: SMTPException) -> bool:
-    """Whether the mail server said no for good: to the address, or to what the mail says.
-
-    What it says of the shop (5.7: not allowed, 5.4: no way there) the shop can mend, so that is tried
-    again, and not held against the address.
-    """
-    if isinstance(error, SMTPRecipientsRefused):
-        return all(_is_address(code, text) for code, text in error.recipients.values())
-    code, text = getattr(error, "smtp_code", 0), getattr(error, "smtp_error", b"")
-    subject, _ = _enhanced(text)
-    return isinstance(code, int) and code >= PERMANENT and subject not in ("4", "7")
-
-
-def _is_address(code: int, text: bytes | str) -> bool:
-    """Whether a reply to a recipient says that there is no such mailbox (RFC 3463: X.1, X.2.1)."""
-    subject, detail = _enhanced(text)
-    if not subject:
-        return code in NO_SUCH_ADDRESS
-    return code >= PERMANENT and (subject == "1" or (subject, detail) == ("2", "1"))
-
-
-def _enhanced(text: bytes | str) -> tuple[str, str]:
-    """Return subject and detail of a reply's enhanced status code (RFC 3463), or nothing."""
-    plain = text.decode(errors="replace") if isinstance(text, bytes) else str(text)
-    found = ENHANCED_CODE.search(plain)
-    return (found.group(1), found.group(2)) if found else ("", "")
-
-
-def _is_refusal(error: Exception) -> bool:
-    """Whether an API of a mail service surely did not take the mail, by the HTTP status it gave."""
-    status = getattr(error, "status_code", None)
-    return isinstance(status, int) and REFUSED <= status < OUT_OF_ORDER

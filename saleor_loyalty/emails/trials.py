@@ -10,8 +10,8 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.utils import translation
 
-from saleor_loyalty.emails.delivery import Letter, MailSender, RecipientImpossible, build_message
 from saleor_loyalty.emails.editing import OwnTextsIndex, check_texts
+from saleor_loyalty.emails.envelopes import Letter, MailSender, RecipientImpossible, build_message
 from saleor_loyalty.emails.formats import values_of
 from saleor_loyalty.emails.kinds import KINDS
 from saleor_loyalty.emails.languages import language_for

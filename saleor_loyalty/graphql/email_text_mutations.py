@@ -7,8 +7,8 @@ from django.utils import timezone
 from saleor.graphql.core.enums import LanguageCodeEnum
 from saleor.graphql.core.types import BaseInputObjectType, BaseObjectType, NonNullList
 
-from saleor_loyalty.emails.delivery import MailSender
 from saleor_loyalty.emails.editing import LONGEST, reset_texts, restore_texts, save_texts
+from saleor_loyalty.emails.envelopes import MailSender
 from saleor_loyalty.emails.rendering import RenderedEmail
 from saleor_loyalty.emails.rules import EmailKind
 from saleor_loyalty.emails.trials import (

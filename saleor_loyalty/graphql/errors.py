@@ -10,8 +10,8 @@ from saleor_loyalty.adjustments.rules import AdjustmentInvalid
 from saleor_loyalty.earning.conditions import ConditionInvalid
 from saleor_loyalty.earning.operations import EarningRuleNotFound
 from saleor_loyalty.earning.rules import RuleInvalid
-from saleor_loyalty.emails.delivery import RecipientImpossible
 from saleor_loyalty.emails.editing import TextVersionNotFound
+from saleor_loyalty.emails.envelopes import RecipientImpossible
 from saleor_loyalty.emails.events import EventRefused, EventsNotSet
 from saleor_loyalty.emails.links import LinkExpired, LinkInvalid
 from saleor_loyalty.emails.operations import EmailNotFound, EmailUnfinished

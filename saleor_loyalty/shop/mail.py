@@ -9,7 +9,7 @@ from django.core.mail import get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 from saleor.plugins.models import PluginConfiguration
 
-from saleor_loyalty.emails.delivery import MailSender
+from saleor_loyalty.emails.envelopes import MailSender
 from saleor_loyalty.emails.rendering import ShopIdentity
 from saleor_loyalty.shop.settings import LoyaltySettings
 

@@ -5,7 +5,8 @@ from smtplib import SMTPServerDisconnected
 import pytest
 from django.core.mail import get_connection
 
-from saleor_loyalty.emails.delivery import MailSender, PostOffice, deliver_due
+from saleor_loyalty.emails.delivery import PostOffice, deliver_due
+from saleor_loyalty.emails.envelopes import MailSender
 from saleor_loyalty.emails.models import EmailMessage
 from saleor_loyalty.emails.operations import (
     claim_emails,

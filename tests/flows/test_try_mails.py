@@ -5,8 +5,8 @@ from smtplib import SMTPDataError
 import pytest
 from django.core.mail.backends.locmem import EmailBackend
 
-from saleor_loyalty.emails.delivery import MailSender, RecipientImpossible
 from saleor_loyalty.emails.editing import reset_texts, save_texts
+from saleor_loyalty.emails.envelopes import MailSender, RecipientImpossible
 from saleor_loyalty.emails.kinds import KINDS
 from saleor_loyalty.emails.models import EmailMessage, EmailText
 from saleor_loyalty.emails.operations import queue_emails

@@ -1,0 +1,113 @@
+"""A mail as it is handed to a mail server: sender, recipient, headers, forms and attachments."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.core.mail import EmailMultiAlternatives
+from django.core.mail.backends.base import BaseEmailBackend
+from django.core.mail.message import sanitize_address
+
+from saleor_loyalty.emails.models import EmailMessage
+from saleor_loyalty.emails.rendering import RenderedEmail, ShopIdentity
+from saleor_loyalty.emails.rules import EmailKind, Go
+from saleor_loyalty.errors import LoyaltyError
+
+
+class RecipientImpossible(LoyaltyError):
+    """The address is one that no mail can go to."""
+
+    code = "recipient_impossible"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MailSender:
+    """How a channel of the shop sends: through what, as whom, and how it presents itself.
+
+    Answers to a mail go to `reply_to`; empty: to the sender.
+    """
+
+    backend: BaseEmailBackend
+    from_address: str
+    shop: ShopIdentity
+    from_name: str = ""
+    reply_to: str = ""
+
+    @property
+    def domain(self) -> str:
+        """The part of the sender's address that Message-IDs are made in."""
+        return self.from_address.rpartition("@")[2] or "localhost"
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A mail that may leave."""
+
+    message: EmailMessage
+    verdict: Go
+
+    @property
+    def kind(self) -> EmailKind:
+        """What it is."""
+        return self.verdict.kind or EmailKind(self.message.kind)
+
+    @property
+    def product_ids(self) -> set[str]:
+        """The products that it shows."""
+        found = {line.get("product_id", "") for line in self.message.facts.get("lines", ())}
+        return found - {""}
+
+
+def build_message(
+    *, sender: MailSender, letter: Letter, rendered: RenderedEmail
+) -> EmailMultiAlternatives:
+    """Return the mail as Django sends it; its Message-ID follows from its row.
+
+    `facts["calendar"]` ({"method": "REQUEST", "content": "BEGIN:VCALENDAR..."}) makes it an
+    invitation that calendars understand. What the member may stop names where: RFC 8058.
+
+    Raises:
+        RecipientImpossible: no mail can go to that address.
+        ValueError: the sender's name or address cannot stand in a header.
+
+    """
+    message, verdict = letter.message, letter.verdict
+    try:
+        sanitize_address(verdict.recipient, "utf-8")
+    except ValueError as error:
+        raise RecipientImpossible(problem=str(error)) from error
+    from_email = sanitize_address((sender.from_name, sender.from_address), "utf-8")
+    sanitize_address(from_email, "utf-8")  # it must read back, or the backend refuses it
+    headers = {
+        "Message-ID": f"<loyalty.{message.pk}@{sender.domain}>",
+        "Content-Language": rendered.language,
+        "Auto-Submitted": "auto-generated",
+        "X-Auto-Response-Suppress": "OOF, AutoReply",
+        "List-Id": f"<loyalty.{sender.domain}>",
+    }
+    if verdict.unsubscribe_url:
+        headers["List-Unsubscribe"] = f"<{verdict.unsubscribe_url}>"
+        headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    envelope = EmailMultiAlternatives(
+        subject=rendered.subject,
+        body=rendered.text,
+        from_email=from_email,
+        to=[verdict.recipient],
+        reply_to=[sender.reply_to] if sender.reply_to else None,
+        headers=headers,
+    )
+    envelope.attach_alternative(rendered.html, "text/html")
+    calendar = message.facts.get("calendar")
+    if calendar:
+        _attach_calendar(envelope, calendar)
+    envelope.message()
+    return envelope
+
+
+def _attach_calendar(envelope: EmailMultiAlternatives, calendar: Mapping[str, str]) -> None:
+    """Attach an invitation twice, as clients want it: among the forms of the mail, and as a file.
+
+    By RFC 6047 the method stands in the content type of the form.
+    """
+    method, content = calendar["method"], calendar["content"]
+    envelope.attach_alternative(content, f'text/calendar; method={method}; charset="utf-8"')
+    envelope.attach("invite.ics", content, "application/ics")
