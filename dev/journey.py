@@ -80,14 +80,21 @@ class Shop:
             return error.code
 
     def log_in(self, address: str, password: str) -> str:
-        """Return a token for an account."""
-        data = self.ask(
+        """Return a token for an account; where many log in at once, Saleor has them wait."""
+        return until(lambda: self._log_in(address, password), within=30, what="the login")
+
+    def _log_in(self, address: str, password: str) -> str:
+        answer = self.answer(
             """mutation($email: String!, $password: String!) {
               tokenCreate(email: $email, password: $password) {
                 token errors { field message code } } }""",
             {"email": address, "password": password},
         )
-        return str(data["tokenCreate"]["token"])
+        created = (answer.get("data") or {}).get("tokenCreate") or {}
+        errors = answer.get("errors") or created.get("errors")
+        if errors and errors[0].get("code") != "LOGIN_ATTEMPT_DELAYED":
+            raise Refused(json.dumps(errors))
+        return str(created.get("token") or "")
 
     @property
     def admin(self) -> str:

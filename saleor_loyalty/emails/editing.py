@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from django.db import connection, transaction
 
 from saleor_loyalty.emails.kinds import KINDS
-from saleor_loyalty.emails.languages import LANGUAGES, language_for
+from saleor_loyalty.emails.languages import language_for
 from saleor_loyalty.emails.models import EmailText
 from saleor_loyalty.emails.rendering import OwnTexts, ShopIdentity, TemplateBroken, render
 from saleor_loyalty.emails.rules import EmailKind
@@ -228,10 +228,7 @@ class OwnTextsIndex:
         serves it (bokmål for nynorsk, English for what we do not have).
         """
         code = language_code.lower()
-        base = code.split("-")[0]
-        written = {language for _, language, _ in self._rows}
-        codes = [one for one in (code, base) if one in written or one in LANGUAGES]
-        codes = codes or [language_for(code)]
+        codes = dict.fromkeys((code, code.split("-")[0], language_for(code)))
         channels = dict.fromkeys((channel_id, None))
         rows = [
             row
@@ -245,5 +242,5 @@ class OwnTextsIndex:
         return OwnTexts(
             parts=parts,
             blocks=next((row.blocks for row in rows if row.blocks is not None), None),
-            languages=frozenset(row.language_code for row in rows),
+            languages=frozenset(row.language_code for row in rows if row.parts),
         )

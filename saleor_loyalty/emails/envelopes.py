@@ -33,6 +33,11 @@ class MailSender:
     reply_to: str = ""
 
     @property
+    def takes_calendars(self) -> bool:
+        """Whether a calendar may stand among the forms of a mail: APIs of mail services take files alone."""
+        return type(self.backend).__module__.startswith("django.core.mail.backends.")
+
+    @property
     def domain(self) -> str:
         """The part of the sender's address that Message-IDs are made in."""
         return self.from_address.rpartition("@")[2] or "localhost"
@@ -98,16 +103,21 @@ def build_message(
     envelope.attach_alternative(rendered.html, "text/html")
     calendar = message.facts.get("calendar")
     if calendar:
-        _attach_calendar(envelope, calendar)
+        _attach_calendar(envelope, calendar, as_form=sender.takes_calendars)
     envelope.message()
     return envelope
 
 
-def _attach_calendar(envelope: EmailMultiAlternatives, calendar: Mapping[str, str]) -> None:
+def _attach_calendar(
+    envelope: EmailMultiAlternatives, calendar: Mapping[str, str], *, as_form: bool
+) -> None:
     """Attach an invitation twice, as clients want it: among the forms of the mail, and as a file.
 
-    By RFC 6047 the method stands in the content type of the form.
+    By RFC 6047 the method stands in the content type.
     """
     method, content = calendar["method"], calendar["content"]
-    envelope.attach_alternative(content, f'text/calendar; method={method}; charset="utf-8"')
-    envelope.attach("invite.ics", content, "application/ics")
+    if as_form:
+        envelope.attach_alternative(content, f'text/calendar; method={method}; charset="utf-8"')
+        envelope.attach("invite.ics", content, "application/ics")
+    else:
+        envelope.attach("invite.ics", content, f"text/calendar; method={method}")

@@ -25,6 +25,11 @@ def language_for(language_code: str, *, also: Collection[str] = ()) -> str:
     return FALLBACK_LANGUAGE
 
 
+def spoken(language: str) -> str:
+    """Return the language in which numbers, dates and our own words are written for a language."""
+    return NEAREST_LANGUAGE.get(language.split("-")[0], language)
+
+
 @cache
 def _catalogue(language: str) -> GNUTranslations:
     path = LOCALES / language / "LC_MESSAGES" / "django.mo"

@@ -37,6 +37,12 @@ class EmailNotFound(LoyaltyError):
     code = "email_not_found"
 
 
+class EmailForgotten(LoyaltyError):
+    """What a mail said was forgotten, so that it cannot be sent once more."""
+
+    code = "email_forgotten"
+
+
 class EmailUnfinished(LoyaltyError):
     """A mail that is still on its way cannot be sent once more."""
 
@@ -204,6 +210,7 @@ def send_again(*, email_id: int, now: datetime, address: str = "") -> EmailMessa
 
     Raises:
         EmailNotFound, EmailUnfinished: it is still on its way.
+        EmailForgotten: what it said is not known any more.
 
     """
     first = EmailMessage.objects.select_for_update().filter(pk=email_id).first()
@@ -211,7 +218,10 @@ def send_again(*, email_id: int, now: datetime, address: str = "") -> EmailMessa
         raise EmailNotFound(field="id")
     if first.status in (EmailStatus.QUEUED.value, EmailStatus.SENDING.value):
         raise EmailUnfinished(field="id")
-    clear_address(address=address or first.recipient)
+    if not first.facts:
+        raise EmailForgotten(field="id")
+    recipient = address or first.recipient
+    clear_address(address=recipient)
     number = EmailMessage.objects.filter(again_of=first).count() + 1
     is_fixed = bool(first.order_id) or first.member_id is None
     return EmailMessage.objects.create(
@@ -221,7 +231,7 @@ def send_again(*, email_id: int, now: datetime, address: str = "") -> EmailMessa
         member_id=first.member_id,
         order_id=first.order_id,
         channel_id=first.channel_id,
-        recipient=first.recipient if is_fixed else "",
+        recipient=recipient if is_fixed else "",
         language_code=first.language_code if is_fixed else "",
         priority=first.priority,
         facts=first.facts,

@@ -15,7 +15,12 @@ from mjml import mjml2html
 
 from saleor_loyalty.emails.formats import first_name_of, values_of
 from saleor_loyalty.emails.kinds import KINDS, KindSpec, Sentences
-from saleor_loyalty.emails.languages import language_for, translate
+from saleor_loyalty.emails.languages import (
+    FALLBACK_LANGUAGE,
+    language_for,
+    spoken,
+    translate,
+)
 from saleor_loyalty.emails.palette import palette_of
 from saleor_loyalty.emails.rules import EmailKind
 from saleor_loyalty.emails.texts import fill, parse
@@ -141,7 +146,7 @@ def render(
     }
     facts["first_name"] = first_name_of(str(facts["first_name"] or ""))
     try:
-        with translation.override(language):
+        with translation.override(spoken(language)):
             writer = _Writer(KINDS[kind], own, language, *values_of(facts))
             subject = _one_line(writer.part("subject"))
             values = {
@@ -229,7 +234,9 @@ class _Writer:
         return mark_safe(joined) if is_html else joined  # noqa: S308 -- each is escaped
 
     def _translated(self, sentence: str) -> str:
-        text, is_missing = translate(sentence, language=self.language)
+        served_by = language_for(self.language)
+        text, is_missing = translate(sentence, language=served_by)
+        is_missing |= served_by == FALLBACK_LANGUAGE != self.language.split("-")[0]
         if is_missing and sentence and sentence not in self.untranslated:
             self.untranslated.append(sentence)
         return text

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from email.utils import make_msgid
-from smtplib import SMTPException
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -123,7 +122,7 @@ def send_trial(*, rendered: RenderedEmail, recipient: str, sender: MailSender) -
             sender.backend.send_messages([envelope])
         finally:
             sender.backend.close()
-    except (SMTPException, OSError, ValueError) as error:
+    except Exception as error:  # any mail backend may stand here
         raise TrialNotSent(problem=f"{type(error).__name__}: {error}") from error
 
 

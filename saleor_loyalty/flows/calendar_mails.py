@@ -83,6 +83,22 @@ def is_written(*parts: str | F) -> Exists:
     return Exists(EmailMessage.objects.filter(key=Concat(*pieces[:-1])))
 
 
+def has_had(kind: EmailKind, name: str, *, member: str = "pk") -> Exists:
+    """Return whether a member got a kind of mail under a name (the end of its key).
+
+    Also as somebody who was merged into them: mails come along. `member` is where the query has their id.
+    """
+    mails = EmailMessage.objects.filter(member_id=OuterRef(member), kind=kind.value)
+    return Exists(mails.filter(key__endswith=f":{name}"))
+
+
+def had_as_another(kind: EmailKind, name: str, *, member: str) -> Exists:
+    """Return whether a member got a kind of mail under a name as somebody who was merged into them."""
+    own = Concat(Value(f"{kind.value}:"), Cast(OuterRef(member), CharField()), Value(":"))
+    mails = EmailMessage.objects.filter(member_id=OuterRef(member), kind=kind.value)
+    return Exists(mails.filter(key__endswith=f":{name}").exclude(key__startswith=own))
+
+
 def next_at_hour(kind: EmailKind, member: Member, desk: Desk) -> datetime:
     """Return the next instant at which it is a kind's hour."""
     today = local_date(desk.now, time_zone=member.program.time_zone)
@@ -107,7 +123,8 @@ def dated(
     None where the programme does not send its kind, and where it would come too late.
     """
     request = desk.request(kind, member, key=key, facts=facts)
-    due_at = max(due_at, desk.now)
+    delay = timedelta(hours=desk.mailings[member.program_id].kind(kind).delay_hours)
+    due_at = max(due_at + delay, desk.now)
     if request is None or due_at >= until:
         return None
     return replace(request, due_at=due_at, expires_at=until)

@@ -15,6 +15,8 @@ from saleor_loyalty.emails.rules import EmailKind, EmailRequest
 from saleor_loyalty.flows.calendar_mails import (
     dated,
     for_programs,
+    had_as_another,
+    has_had,
     is_written,
     members_to_tell,
     tell_all,
@@ -75,7 +77,7 @@ def _greet(program: Program, terms: MailingTerms, *, now: datetime) -> int:
 
 def _born_on(program: Program, on: date) -> list[int]:
     members = members_to_tell(program).filter(
-        ~is_written("birthday", F("pk"), str(on.year)),
+        ~has_had(BIRTHDAY, str(on.year)),
         born_on__month=on.month,
         born_on__day__in=days_kept_on(on),
         joined_at__lt=start_of_day(on, time_zone=program.time_zone),
@@ -87,6 +89,7 @@ def _days_on(program: Program, on: date) -> list[int]:
     begins_at = start_of_day(on, time_zone=program.time_zone)
     days = PersonalDay.objects.filter(
         ~is_written("personal_day", F("member_id"), F("slot"), str(on.year)),
+        ~had_as_another(PERSONAL_DAY, str(on.year), member="member_id"),
         member__in=members_to_tell(program).filter(joined_at__lt=begins_at),
         month=on.month,
         day__in=days_kept_on(on),

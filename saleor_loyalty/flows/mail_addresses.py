@@ -18,6 +18,7 @@ from saleor_loyalty.members.models import Member
 # Returns the accounts (ids) that have one of these addresses (lower case).
 FindAccounts = Callable[[Collection[str]], Collection[int]]
 
+MAX_ADDRESS_LENGTH = 254
 REPORTED = "Reported by the mail service: {}"
 
 
@@ -68,6 +69,8 @@ def report_bounce(
     """
     address = address.strip().lower()
     try:
+        if len(address) > MAX_ADDRESS_LENGTH:
+            raise AddressInvalid(field="address")
         validate_email(address)
     except ValidationError as error:
         raise AddressInvalid(field="address") from error

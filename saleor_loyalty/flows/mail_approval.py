@@ -18,7 +18,7 @@ from saleor_loyalty.emails.rules import (
     Why,
     purpose_of,
 )
-from saleor_loyalty.flows.mail_freshness import overtaken
+from saleor_loyalty.flows.mail_freshness import overtaken, refresh_notices
 from saleor_loyalty.mailings.queries import choices_of, mailings_of, marketing_sent_to
 from saleor_loyalty.mailings.rules import (
     WEEK,
@@ -137,6 +137,9 @@ def _look(messages: Sequence[EmailMessage], *, now: datetime, find_people: FindP
     addresses |= {person.email.lower() for person in people.values()}
     addresses |= {member.email.lower() for member in members.values()}
     standings = standings_of(member_ids=owners)
+    by_mail = {one.pk: members[one.member_id] for one in messages if one.member_id in members}
+    fresher = refresh_notices(messages, owners=by_mail, now=now)
+    EmailMessage.objects.bulk_update(fresher, ["facts"])
     return _World(
         members=found,
         people=people,
@@ -149,7 +152,7 @@ def _look(messages: Sequence[EmailMessage], *, now: datetime, find_people: FindP
         ),
         overtaken=overtaken(
             messages,
-            owners={one.pk: members[one.member_id] for one in messages if one.member_id in members},
+            owners=by_mail,
             standings=standings,
             now=now,
         ),
@@ -187,13 +190,14 @@ def _decide(message: EmailMessage, world: _World, *, now: datetime, links: LinkM
             return waiting
         world.sent.setdefault(member.pk, []).append(now)
     link = MemberLink(member.pk, kind)
+    is_theirs = recipient.lower() == person.email.lower()
     return Go(
         kind=kind,
         recipient=recipient,
         language_code=language,
         first_name=person.first_name,
         transport=terms.kind(kind).transport,
-        preferences_url=links.preferences(link),
+        preferences_url=links.preferences(link) if is_theirs else "",
         unsubscribe_url=links.unsubscribe(link) if _is_marketing(message) else "",
     )
 

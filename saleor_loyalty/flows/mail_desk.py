@@ -14,6 +14,7 @@ from saleor_loyalty.flows.evaluate_tiers import Look, look_at
 from saleor_loyalty.mailings.queries import mailings_of
 from saleor_loyalty.mailings.rules import MailingTerms
 from saleor_loyalty.members.models import Member
+from saleor_loyalty.orders.models import SettledOrder
 from saleor_loyalty.points.queries import purses_of
 from saleor_loyalty.points.rules import Purse
 from saleor_loyalty.programs.models import EarningRate, ProgramChannel
@@ -43,6 +44,7 @@ class Desk:
     purses: Mapping[int, Purse]
     channels: Mapping[int, int]
     worth: Mapping[int, PointWorth]
+    own_channels: Mapping[int, int] = field(default_factory=dict)
     ladders: Mapping[int, Ladder] = field(default_factory=dict)
     looks: Mapping[int, Look] = field(default_factory=dict)
     tiers: Mapping[int, Tier] = field(default_factory=dict)
@@ -130,6 +132,10 @@ class Desk:
             found.append(texts)
         return found
 
+    def channel_of(self, member: Member) -> int | None:
+        """Return the channel that a member bought in last, or the first of the programme's."""
+        return self.own_channels.get(member.pk, self.channels.get(member.program_id))
+
     def request(
         self,
         kind: EmailKind,
@@ -157,7 +163,7 @@ class Desk:
             kind=form,
             program_id=member.program_id,
             member_id=member.pk,
-            channel_id=channel_id or self.channels.get(member.program_id),
+            channel_id=channel_id or self.channel_of(member),
             facts={**self.facts(member, currency=facts.get("currency", "")), **facts},
             due_at=due,
             expires_at=due + useful_for,
@@ -200,6 +206,7 @@ def open_desk(*, member_ids: Collection[int], now: datetime, with_tiers: bool = 
         purses=purses_of(member_ids=owners),
         channels=_first_channels(program_ids),
         worth=_worth(program_ids),
+        own_channels=_last_channels(owners.values()),
     )
     if with_tiers:
         _read_tiers(desk, list(owners.values()))
@@ -227,6 +234,26 @@ def _read_tiers(desk: Desk, members: Collection[Member]) -> None:
 def _first_channels(program_ids: Collection[int]) -> dict[int, int]:
     rows = ProgramChannel.objects.filter(program__in=program_ids, valid_until=None)
     return dict(rows.order_by("-pk").values_list("program", "channel_id"))
+
+
+def _last_channels(members: Collection[Member]) -> dict[int, int]:
+    """Return the channels that members bought in last, as far as their programmes serve them still."""
+    served = set(
+        ProgramChannel.objects.filter(
+            program__in={member.program_id for member in members}, valid_until=None
+        ).values_list("program", "channel_id")
+    )
+    orders = SettledOrder.objects.filter(
+        member__in=[member.pk for member in members], channel_id__isnull=False
+    )
+    last = orders.order_by("member_id", "-order_placed_at").distinct("member_id")
+    return {
+        member_id: channel_id
+        for member_id, program_id, channel_id in last.values_list(
+            "member_id", "program", "channel_id"
+        )
+        if member_id is not None and channel_id is not None and (program_id, channel_id) in served
+    }
 
 
 def _worth(program_ids: Collection[int]) -> dict[int, PointWorth]:

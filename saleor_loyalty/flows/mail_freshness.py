@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from typing import Any
 
 from saleor_loyalty.emails.models import EmailMessage
 from saleor_loyalty.emails.rules import EmailKind
@@ -12,6 +13,7 @@ from saleor_loyalty.programs.calendar import local_date
 from saleor_loyalty.tiers.models import TierStanding
 
 NUDGES = frozenset({EmailKind.SECOND_PURCHASE.value, EmailKind.WIN_BACK.value})
+DAYS_SHOWN = 6
 EXPIRING = frozenset({EmailKind.POINTS_EXPIRING.value, EmailKind.POINTS_EXPIRING_LAST.value})
 AT_RISK = frozenset({EmailKind.TIER_AT_RISK.value})
 
@@ -70,6 +72,45 @@ def _without_points(
         for one in messages
         if (last_on := until[one.pk]) is not None
         and not any(on <= last_on for on in ends.get(owners[one.pk].pk, ()))
+    }
+
+
+def refresh_notices(
+    messages: Sequence[EmailMessage], *, owners: Mapping[int, Member], now: datetime
+) -> list[EmailMessage]:
+    """Bring notices of points that expire up to date; return those that say something else now.
+
+    Points may have been spent, and days have gone by, since they were written. They tell of the points that are left
+    until the day they told of. At most one query; nothing is written.
+    """
+    notices = [one for one in messages if one.kind in EXPIRING and one.pk in owners]
+    until = {one.pk: _date(one, "expiring_until") for one in notices}
+    latest = max((on for on in until.values() if on is not None), default=None)
+    if latest is None:
+        return []
+    ends = ends_of(member_ids={owners[one.pk].pk for one in notices}, until=latest, now=now)
+    changed = []
+    for one in notices:
+        member, last_on = owners[one.pk], until[one.pk]
+        found = ends.get(member.pk, {})
+        days = sorted((on, points) for on, points in found.items() if last_on and on <= last_on)
+        if not days:
+            continue
+        today = local_date(now, time_zone=member.program.time_zone)
+        facts = one.facts | notice_facts(days, today=today)
+        if facts != one.facts:
+            one.facts = facts
+            changed.append(one)
+    return changed
+
+
+def notice_facts(days: Sequence[tuple[date, int]], *, today: date) -> dict[str, Any]:
+    """Return what a notice tells of points by the last day on which they can be used, soonest first."""
+    return {
+        "points_expiring": sum(points for _, points in days),
+        "expires_on": days[0][0].isoformat(),
+        "days_left": (days[0][0] - today).days,
+        "expiring": [{"on": on.isoformat(), "points": points} for on, points in days[:DAYS_SHOWN]],
     }
 
 

@@ -40,16 +40,17 @@ MONTHS_OF_CUSTOMERS = 24
 # How many customers came back in some time, and after how many days half of them.
 TYPICAL = f"""
 WITH days AS (
-  SELECT DISTINCT member_id, (order_placed_at AT TIME ZONE %(zone)s)::date AS ordered_on
+  SELECT DISTINCT member_id, (order_placed_at AT TIME ZONE %(zone)s)::date AS ordered_on,
+    min(earlier_orders) OVER (PARTITION BY member_id) AS before
   FROM {SettledOrder._meta.db_table}
   WHERE program_id = %(program)s AND member_id IS NOT NULL AND outcome = 'earned'
     AND (earned_points = 0 OR returned_points < earned_points)
 ), numbered AS (
-  SELECT ordered_on, row_number() OVER orders AS number, ordered_on - lag(ordered_on) OVER orders AS gap
+  SELECT ordered_on, before, row_number() OVER orders AS number, ordered_on - lag(ordered_on) OVER orders AS gap
   FROM days WINDOW orders AS (PARTITION BY member_id ORDER BY ordered_on)
 )
 SELECT count(*), coalesce(percentile_cont(0.5) WITHIN GROUP (ORDER BY gap), 0)
-FROM numbered WHERE number = 2 AND ordered_on >= %(since)s
+FROM numbered WHERE number = 2 AND before = 0 AND ordered_on >= %(since)s
 """
 
 
@@ -57,6 +58,7 @@ FROM numbered WHERE number = 2 AND ordered_on >= %(since)s
 class _Order:
     order_id: str
     ordered_on: date
+    earlier: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,8 +110,8 @@ def _nudge(program: Program, terms: MailingTerms, *, now: datetime) -> int:
     ends_at = start_of_day(latest + timedelta(days=1), time_zone=program.time_zone)
     placed = placed_orders().filter(member=OuterRef("pk"))
     last = kept_orders().filter(
-        ~is_written("win_back", F("member_id"), F("order_id")),
-        ~is_written("second_purchase", F("member_id"), F("order_id")),
+        ~is_written("win_back", F("order_id")),
+        ~is_written("second_purchase", F("order_id")),
         member=OuterRef("pk"),
         order_placed_at__gte=begins_at,
         order_placed_at__lt=ends_at,
@@ -143,7 +145,8 @@ def _tell(member_ids: Sequence[int], *, plan: _Plan, program: Program) -> int:
         last = orders[-1]
         if placed[member_id][-1] != last:
             continue
-        kind = plan.kind_of(orders, is_first=len(placed[member_id]) == 1)
+        is_first = len(placed[member_id]) == 1 and not last.earlier
+        kind = plan.kind_of(orders, is_first=is_first)
         if kind is not None:
             due[member_id] = (kind, last)
     desk = open_desk(member_ids=due, now=plan.now)
@@ -161,11 +164,13 @@ def _orders(
     for orders in (kept_orders(), placed_orders()):
         by_member: dict[int, list[_Order]] = defaultdict(list)
         rows = orders.filter(member__in=member_ids).order_by("order_placed_at", "order_id")
-        for member_id, order_id, placed_at in rows.values_list(
-            "member_id", "order_id", "order_placed_at"
+        for member_id, order_id, placed_at, earlier in rows.values_list(
+            "member_id", "order_id", "order_placed_at", "earlier_orders"
         ):
             on = local_date(placed_at, time_zone=program.time_zone)
-            by_member[member_id or 0].append(_Order(order_id=order_id, ordered_on=on))
+            by_member[member_id or 0].append(
+                _Order(order_id=order_id, ordered_on=on, earlier=earlier)
+            )
         found.append(by_member)
     kept, placed = found
     return kept, placed
@@ -177,7 +182,7 @@ def _email(kind: EmailKind, member: Member, desk: Desk, *, last: _Order) -> Emai
         kind,
         member,
         desk,
-        key=f"{kind.value}:{member.pk}:{last.order_id}",
+        key=f"{kind.value}:{last.order_id}",
         facts={"last_ordered_on": last.ordered_on.isoformat()},
         due_at=due_at,
         until=due_at + USEFUL_FOR,

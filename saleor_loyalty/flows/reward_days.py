@@ -6,6 +6,10 @@ from datetime import date, datetime, timedelta
 from itertools import batched
 from zoneinfo import ZoneInfo
 
+from django.db.models import CharField, F, Value
+from django.db.models.functions import Cast, Concat
+
+from saleor_loyalty.earning.models import EarningGrant
 from saleor_loyalty.earning.rules import Trigger
 from saleor_loyalty.flows.reward_activities import MEMBERS_A_CALL, Activity, reward_activities
 from saleor_loyalty.mailings.models import PersonalDay
@@ -58,6 +62,7 @@ def _reward_birthdays_on(program: Program, on: date, *, now: datetime) -> int:
     )
     rewarded = 0
     for some in batched(members.order_by("pk").iterator(), MEMBERS_A_CALL):
+        had = _had(some, "birthday", year=on.year)
         activities = [
             Activity(
                 member=member,
@@ -66,6 +71,7 @@ def _reward_birthdays_on(program: Program, on: date, *, now: datetime) -> int:
                 moment=_moment(on, program, now=now),
             )
             for member in some
+            if member.pk not in had
         ]
         rewarded += _reward(activities, now=now)
     return rewarded
@@ -103,6 +109,7 @@ def _reward_days_on(program: Program, on: date, *, now: datetime) -> int:
     for some in batched(
         days.select_related("member").order_by("member", "slot").iterator(), MEMBERS_A_CALL
     ):
+        had = _had([day.member for day in some], "personal_day", year=on.year)
         activities = [
             Activity(
                 member=day.member,
@@ -111,9 +118,25 @@ def _reward_days_on(program: Program, on: date, *, now: datetime) -> int:
                 moment=_moment(on, program, now=now),
             )
             for day in some
+            if day.member_id not in had
         ]
         rewarded += _reward(activities, now=now)
     return rewarded
+
+
+def _had(members: Sequence[Member], what: str, *, year: int) -> set[int | None]:
+    """Return the members who had such days rewarded in a year as somebody who was merged into them.
+
+    Their grants came with them, under the other's name. A member who was merged is rather left
+    out for a year than rewarded twice.
+    """
+    ids = [member.pk for member in members]
+    grants = EarningGrant.objects.filter(
+        member__in=ids, cause__startswith=f"{what}:", cause__endswith=f":{year}"
+    )
+    own = Concat(Value(f"{what}:"), Cast(F("member_id"), CharField()), Value(":"))
+    others = grants.annotate(own=own).exclude(cause__startswith=F("own"))
+    return set(others.values_list("member_id", flat=True))
 
 
 def _moment(on: date, program: Program, *, now: datetime) -> datetime:

@@ -6,13 +6,13 @@ from datetime import date, datetime, timedelta
 from functools import partial
 
 from django.db import connection
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Exists, OuterRef
 
 from saleor_loyalty.emails.rules import EmailKind, EmailRequest
 from saleor_loyalty.flows.calendar_mails import (
     dated,
     for_programs,
-    is_written,
+    has_had,
     members_to_tell,
     next_at_hour,
     tell_all,
@@ -132,7 +132,7 @@ def _send_period(program: Program, period: _Period, *, now: datetime) -> int:
         Exists(entries.filter(member=OuterRef("pk")))
         | Exists(entries.filter(member__merged_into=OuterRef("pk")))
         | Exists(orders.filter(member=OuterRef("pk"))),
-        ~is_written("statement", F("pk"), period.name),
+        ~has_had(period.kind, period.name),
         joined_at__lt=period.ends_at,
     )
     ids = list(members.order_by("pk").values_list("pk", flat=True))

@@ -266,6 +266,8 @@ def _settled_row(
         program_id=settlement.terms.program_id if settlement.terms else None,
         member_id=member_ids.get(order.order_id),
         outcome=settlement.outcome.value,
+        channel_id=order.channel_id,
+        earlier_orders=order.earlier_orders,
         currency=order.currency,
         merchandise_amount=settlement.merchandise,
         points_per_unit=settlement.rate.points_per_unit if settlement.rate else 0,

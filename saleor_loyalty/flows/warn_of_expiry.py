@@ -11,11 +11,12 @@ from saleor_loyalty.emails.models import EmailMessage
 from saleor_loyalty.emails.rules import EmailKind, EmailRequest
 from saleor_loyalty.flows.calendar_mails import dated, for_programs, tell_all
 from saleor_loyalty.flows.mail_desk import Desk, open_desk
+from saleor_loyalty.flows.mail_freshness import notice_facts
 from saleor_loyalty.mailings.models import MemberPreferences
 from saleor_loyalty.mailings.notices import Notice, NoticeTerms
-from saleor_loyalty.mailings.rules import MailingTerms
+from saleor_loyalty.mailings.rules import WEEK, MailingTerms
 from saleor_loyalty.members.models import Member
-from saleor_loyalty.points.expiring import OF_PROGRAM, ends_of
+from saleor_loyalty.points.expiring import OF_MEMBERS, OF_PROGRAM, ends_of
 from saleor_loyalty.programs.calendar import end_of_day, local_date, start_of_day
 from saleor_loyalty.programs.models import Program
 from saleor_loyalty.programs.queries import load_terms
@@ -23,9 +24,16 @@ from saleor_loyalty.programs.queries import load_terms
 FIRST, LAST = EmailKind.POINTS_EXPIRING, EmailKind.POINTS_EXPIRING_LAST
 USUAL_DAYS_BEFORE = 30
 LAST_DAYS_BEFORE = 7
-DAYS_SHOWN = 6
 NEVER = date.min
 
+# Points that came after what was told, and end before it: not again within a week, for who earns daily.
+IS_NEWER = "usable_at > told.told_at AND told.told_at < %(a_week_ago)s"
+
+NEWER = f"""
+SELECT DISTINCT ends.member_id FROM ({OF_MEMBERS}) AS ends
+JOIN {MemberPreferences._meta.db_table} AS told ON told.member_id = ends.member_id
+WHERE last_on <= %(until)s AND {IS_NEWER}
+"""
 DUE = f"""
 SELECT DISTINCT member.id
 FROM ({OF_PROGRAM}) AS ends
@@ -35,6 +43,7 @@ WHERE member.merged_into_id IS NULL AND (member.user_id IS NOT NULL OR member.em
   AND (
     last_on <= %(first)s AND last_on > coalesce(told.told_until, '-infinity')
     OR last_on <= %(last)s AND last_on > coalesce(told.told_last_until, '-infinity')
+    OR last_on <= greatest(%(first)s, %(last)s) AND {IS_NEWER}
   )
 ORDER BY member.id
 """
@@ -77,6 +86,7 @@ def _warn(program: Program, terms: MailingTerms, *, now: datetime) -> int:
                 "now": now,
                 "first": plan.first.due_until(plan.today) if plan.first else NEVER,
                 "last": plan.last.due_until(plan.today) if plan.last else NEVER,
+                "a_week_ago": now - WEEK,
             },
         )
         due = [member_id for (member_id,) in cursor.fetchall()]
@@ -102,6 +112,8 @@ def _tell(member_ids: Sequence[int], *, plan: _Plan, program: Program) -> int:
     told = _locked_preferences(member_ids)
     ends = ends_of(member_ids=member_ids, until=plan.covers_until, now=plan.now)
     warned = _warned_today(member_ids, plan=plan, program=program)
+    for member_id in _with_newer_points(member_ids, plan=plan):
+        told[member_id].told_until = told[member_id].told_last_until = None
     notices: list[tuple[EmailKind, int, Notice]] = []
     for member_id in member_ids:
         row = told[member_id]
@@ -118,7 +130,9 @@ def _tell(member_ids: Sequence[int], *, plan: _Plan, program: Program) -> int:
     if not notices:
         return 0
     changed = [told[member_id] for _, member_id, _ in notices]
-    MemberPreferences.objects.bulk_update(changed, ["told_until", "told_last_until"])
+    for row in changed:
+        row.told_at = plan.now
+    MemberPreferences.objects.bulk_update(changed, ["told_until", "told_last_until", "told_at"])
     desk = open_desk(
         member_ids={member_id for _, member_id, _ in notices}, now=plan.now, with_tiers=False
     )
@@ -135,6 +149,21 @@ def _locked_preferences(member_ids: Sequence[int]) -> dict[int, MemberPreference
     )
     rows = MemberPreferences.objects.select_for_update().filter(pk__in=member_ids).order_by("pk")
     return {row.pk: row for row in rows}
+
+
+def _with_newer_points(member_ids: Sequence[int], *, plan: _Plan) -> list[int]:
+    """Return the members to whom points came since they were told, which end as soon."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            NEWER,
+            {
+                "members": list(member_ids),
+                "until": plan.covers_until,
+                "now": plan.now,
+                "a_week_ago": plan.now - WEEK,
+            },
+        )
+        return [member_id for (member_id,) in cursor.fetchall()]
 
 
 def _warned_today(member_ids: Sequence[int], *, plan: _Plan, program: Program) -> set[int | None]:
@@ -167,14 +196,9 @@ def _email(
         kind,
         member,
         desk,
-        key=f"{kind.value}:{member.pk}:{expires_on.isoformat()}",
+        key=f"{kind.value}:{member.pk}:{today.isoformat()}",
         facts={
-            "points_expiring": notice.points,
-            "expires_on": expires_on.isoformat(),
-            "days_left": (expires_on - today).days,
-            "expiring": [
-                {"on": on.isoformat(), "points": points} for on, points in notice.days[:DAYS_SHOWN]
-            ],
+            **notice_facts(notice.days, today=today),
             "expiring_until": notice.until.isoformat(),
         },
         due_at=desk.at_hour(kind, member, on=today),

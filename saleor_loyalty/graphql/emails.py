@@ -207,6 +207,8 @@ def _slice_by_address(rows: Any, kwargs: dict[str, Any]) -> Any:
     wanted = kwargs.get("first") or kwargs.get("last") or 0
     if wanted > MAX_A_PAGE:
         raise GraphQLError(f"Requesting {wanted} records exceeds the limit of {MAX_A_PAGE}.")
+    if not kwargs.get("first") and not kwargs.get("last"):
+        raise GraphQLError("You must provide a `first` or `last` value to paginate the list.")
     if kwargs.get("last"):
         rows = rows.reverse()
     return connection_from_queryset_slice(

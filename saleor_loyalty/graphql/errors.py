@@ -14,7 +14,7 @@ from saleor_loyalty.emails.editing import TextVersionNotFound
 from saleor_loyalty.emails.envelopes import RecipientImpossible
 from saleor_loyalty.emails.events import EventRefused, EventsNotSet
 from saleor_loyalty.emails.links import LinkExpired, LinkInvalid
-from saleor_loyalty.emails.operations import EmailNotFound, EmailUnfinished
+from saleor_loyalty.emails.operations import EmailForgotten, EmailNotFound, EmailUnfinished
 from saleor_loyalty.emails.rendering import TemplateBroken
 from saleor_loyalty.emails.texts import TextInvalid
 from saleor_loyalty.emails.trials import TrialNotSent, TrialRecipientForbidden
@@ -54,6 +54,7 @@ class LoyaltyErrorCode(Enum):
     CHECKOUT_BUSY = "checkout_busy"
     DISABLED = "disabled"
     EMAIL_NOT_SENT = "email_not_sent"
+    EMAIL_FORGOTTEN = "email_forgotten"
     EMAIL_UNFINISHED = "email_unfinished"
     GIFT_BUDGET_SPENT = "gift_budget_spent"
     GRAPHQL_ERROR = "graphql_error"
@@ -186,6 +187,10 @@ CODES_AND_TEXTS: dict[type[LoyaltyError], tuple[LoyaltyErrorCode, str]] = {
     ProgramNotFound: (LoyaltyErrorCode.NOT_FOUND, "There is no such programme."),
     AddressInvalid: (LoyaltyErrorCode.INVALID, "This is no address."),
     EmailNotFound: (LoyaltyErrorCode.NOT_FOUND, "There is no such mail."),
+    EmailForgotten: (
+        LoyaltyErrorCode.EMAIL_FORGOTTEN,
+        "What this mail said was forgotten; it cannot be sent once more.",
+    ),
     EmailUnfinished: (
         LoyaltyErrorCode.EMAIL_UNFINISHED,
         "This mail is still on its way; it can be sent again when that has come to an end.",

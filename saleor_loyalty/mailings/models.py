@@ -35,7 +35,7 @@ class MemberPreferences(models.Model):
     """What a member chose, as `Choices`, and since when marketing is agreed to or not.
 
     `told_until` and `told_last_until`: points that expire up to this day were told of, in the
-    first notice and in the last.
+    first notice and in the last, of which the latest was at `told_at`.
     """
 
     member = models.OneToOneField(
@@ -49,6 +49,7 @@ class MemberPreferences(models.Model):
     time_zone = models.CharField(max_length=64, blank=True, default="")
     told_until = models.DateField(null=True)
     told_last_until = models.DateField(null=True)
+    told_at = models.DateTimeField(null=True)
 
     class Meta:
         default_permissions = ()

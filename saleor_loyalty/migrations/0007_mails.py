@@ -143,6 +143,7 @@ class Migration(migrations.Migration):
                 ("time_zone", models.CharField(blank=True, default="", max_length=64)),
                 ("told_until", models.DateField(null=True)),
                 ("told_last_until", models.DateField(null=True)),
+                ("told_at", models.DateTimeField(null=True)),
             ],
             options={
                 "default_permissions": (),
@@ -271,6 +272,16 @@ class Migration(migrations.Migration):
                 default="",
                 max_length=16,
             ),
+        ),
+        migrations.AddField(
+            model_name="settledorder",
+            name="channel_id",
+            field=models.PositiveIntegerField(null=True),
+        ),
+        migrations.AddField(
+            model_name="settledorder",
+            name="earlier_orders",
+            field=models.PositiveIntegerField(default=0),
         ),
         migrations.AlterField(
             model_name="emailmessage",

@@ -34,7 +34,7 @@ class DueOrder(models.Model):
 class SettledOrder(models.Model):
     """What was last settled for an order: the explanation beside the ledger's entries.
 
-    `program` and `member` stay once points were posted, whatever happens to the channel or
+    `earlier_orders`: how many the customer had placed before it. `program` and `member` stay once points were posted, whatever happens to the channel or
     the account. `earned_points` came of `merchandise_amount` (in `currency`, on `price_basis`) as `breakdown` tells,
     a row a rule; `returned_points` of them went back, and `spent_amount` of the money did not. `facts_digest` tells whether what earns has
     changed since: while it has not, an award stays as it was made.
@@ -48,6 +48,8 @@ class SettledOrder(models.Model):
     outcome = models.CharField(
         max_length=16, choices=[(outcome.value, outcome.value) for outcome in Outcome]
     )
+    channel_id = models.PositiveIntegerField(null=True)
+    earlier_orders = models.PositiveIntegerField(default=0)
     currency = models.CharField(max_length=3)
     merchandise_amount = models.DecimalField(max_digits=20, decimal_places=3, default=0)
     points_per_unit = models.DecimalField(max_digits=12, decimal_places=4, default=0)

@@ -12,9 +12,10 @@ from saleor_loyalty.programs.models import Program
 # The last days, in their programmes' zones, of lots that expire: by date, or where they wait for
 # activity as in `rules.lapses_at`.
 ENDS = f"""
-SELECT member_id, available, ((ends_at - interval '1 microsecond') AT TIME ZONE time_zone)::date AS last_on
+SELECT member_id, available, usable_at, ((ends_at - interval '1 microsecond') AT TIME ZONE time_zone)::date AS last_on
 FROM (
-  SELECT lot.member_id, lot.available, program.time_zone, CASE
+  SELECT lot.member_id, lot.available, program.time_zone,
+    coalesce(lot.matures_at, lot.earned_at) AS usable_at, CASE
     WHEN lot.inactivity_months IS NULL THEN lot.expires_at
     ELSE greatest(
       ((greatest(balance.last_activity_at, lot.earned_at) AT TIME ZONE program.time_zone)::date

@@ -14,8 +14,9 @@ from saleor_loyalty.emails.editing import (
 )
 from saleor_loyalty.emails.kinds import KINDS
 from saleor_loyalty.emails.models import EmailText
-from saleor_loyalty.emails.rendering import OwnTexts
+from saleor_loyalty.emails.rendering import OwnTexts, ShopIdentity, render
 from saleor_loyalty.emails.rules import EmailKind
+from saleor_loyalty.emails.samples import SAMPLES
 from saleor_loyalty.emails.texts import TextInvalid
 from tests.emails.mails import mail
 from tests.factories import NOW
@@ -346,3 +347,35 @@ def test_the_same_saved_twice_at_once_is_one_version():
 
     assert len({row.pk for row in results}) == 1
     assert EmailText.objects.count() == 1
+
+
+def test_what_others_have_of_their_own_changes_nothing_for_a_reader(db):
+    save({"heading": "Ahoy"}, kind=EmailKind.THANK_YOU, language="en")
+    save({"heading": "Salut"}, kind=EmailKind.WELCOME, language="fr")
+    save({"heading": "Bonjour"}, kind=EmailKind.THANK_YOU, language="fr", channel=7)
+
+    index = OwnTextsIndex(list(EmailKind))
+
+    found = index.find(EmailKind.THANK_YOU, language_code="fr", channel_id=1)
+    assert found.parts == {"heading": "Ahoy"}
+
+
+def test_a_reader_of_nynorsk_has_our_bokmal_where_the_shop_wrote_no_nynorsk(db):
+    save({"subject": "Velkomen!"}, kind=EmailKind.WELCOME, language="nn")
+    save({"heading": "Hei der"}, kind=EmailKind.WELCOME, language="nb")
+
+    own = OwnTextsIndex([EmailKind.WELCOME]).find(
+        EmailKind.WELCOME, language_code="nn", channel_id=1
+    )
+    rendered = render(
+        kind=EmailKind.WELCOME,
+        language_code="nn",
+        facts=SAMPLES[EmailKind.WELCOME],
+        shop=ShopIdentity(name="Aurora"),
+        own=own,
+    )
+
+    assert rendered.subject == "Velkomen!"
+    assert rendered.text.startswith("Hei der")
+    assert "100 poeng" in rendered.text
+    assert rendered.untranslated == ()

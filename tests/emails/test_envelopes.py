@@ -11,6 +11,7 @@ import pytest
 from django.core.mail.backends.base import BaseEmailBackend
 
 from saleor_loyalty.emails.delivery import deliver_due
+from saleor_loyalty.emails.envelopes import Letter, build_message
 from saleor_loyalty.emails.models import EmailAddressFailure, EmailMessage
 from saleor_loyalty.emails.operations import (
     EmailNotFound,
@@ -127,6 +128,24 @@ def test_an_invitation_stands_among_the_forms_and_as_a_file(db, smtp_port, inbox
     assert calendar.get_param("method") == "REQUEST"
     assert calendar.get_content().replace("\r\n", "\n") == content.replace("\r\n", "\n")
     assert attachment.get_filename() == "invite.ics"
+
+
+def test_to_an_api_an_invitation_goes_as_a_file_alone():
+    calendar = {"method": "CANCEL", "content": "BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n"}
+    facts = {**SAMPLES[EmailKind.WELCOME], "calendar": calendar}
+    message = EmailMessage(pk=1, kind=EmailKind.WELCOME.value, facts=facts)
+    through = replace(sender(1), backend=Backend(ApiError(401)))
+    rendered = render(kind=EmailKind.WELCOME, language_code="en", facts=facts, shop=through.shop)
+
+    envelope = build_message(
+        sender=through,
+        letter=Letter(message, Go(recipient="ada@example.com", language_code="en")),
+        rendered=rendered,
+    )
+
+    assert [mimetype for _, mimetype in envelope.alternatives] == ["text/html"]
+    assert [one[0] for one in envelope.attachments] == ["invite.ics"]
+    assert envelope.attachments[0][2] == "text/calendar; method=CANCEL"
 
 
 @pytest.mark.parametrize(

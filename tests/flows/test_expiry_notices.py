@@ -11,6 +11,7 @@ from saleor_loyalty.emails.models import EmailMessage
 from saleor_loyalty.emails.rules import EmailKind
 from saleor_loyalty.flows import warn_of_expiry as flow
 from saleor_loyalty.flows.forget_accounts import forget_accounts
+from saleor_loyalty.flows.mail_freshness import refresh_notices
 from saleor_loyalty.flows.warn_of_expiry import warn_of_expiry
 from saleor_loyalty.mailings.models import MemberPreferences
 from saleor_loyalty.mailings.operations import change_kind
@@ -63,11 +64,11 @@ def told(member):
     return row.told_until, row.told_last_until
 
 
-def run_hourly(*, since, until):
-    """Run every hour, as the beat does."""
+def run(*, since, until, every=HOUR):
+    """Run again and again, as the beat does."""
     while since < until:
         warn_of_expiry(now=since)
-        since += HOUR
+        since += every
 
 
 def test_a_first_notice_tells_what_expires_when_and_comes_at_its_hour(ada):
@@ -112,11 +113,11 @@ def test_points_that_end_today_are_told_of_until_the_day_is_over(ada):
     assert (mail.kind, mail.facts["days_left"]) == (LAST.value, 0)
 
 
-def test_hourly_runs_of_months_tell_each_of_two_lots_once_first_and_once_last(ada):
+def test_runs_of_months_tell_each_of_two_lots_once_first_and_once_last(ada):
     give(ada, 100, last_on=TODAY + 40 * DAY)
     give(ada, 50, last_on=TODAY + 70 * DAY)
 
-    run_hourly(since=NOW, until=NOW + 75 * DAY)
+    run(since=NOW, until=NOW + 75 * DAY, every=6 * HOUR)
 
     found = [(one.kind, one.facts["points_expiring"], one.facts["days_left"]) for one in mails()]
     assert found == [
@@ -145,7 +146,7 @@ def test_who_has_points_of_every_day_is_not_written_to_every_day(ada):
 def test_who_gets_the_last_chance_directly_gets_no_first_notice_of_the_same_points(ada):
     give(ada, 100, last_on=TODAY + 7 * DAY)
 
-    run_hourly(since=NOW, until=NOW + 9 * DAY)
+    run(since=NOW, until=NOW + 9 * DAY)
 
     assert [one.kind for one in mails()] == [LAST.value]
     assert told(ada) == (TODAY + 7 * DAY, TODAY + 7 * DAY)
@@ -155,7 +156,7 @@ def test_a_first_notice_waits_for_the_day_after_a_last_one(ada):
     give(ada, 100, last_on=TODAY + 5 * DAY)
     give(ada, 50, last_on=TODAY + 20 * DAY)
 
-    run_hourly(since=NOW, until=NOW + 2 * DAY)
+    run(since=NOW, until=NOW + 2 * DAY)
 
     assert [(one.kind, local_date(one.due_at, time_zone=ZONE)) for one in mails()] == [
         (LAST.value, TODAY),
@@ -336,3 +337,33 @@ def test_thirty_members_take_as_many_queries_as_one(program, ada):
 
     assert len(mails()) == 30
     assert counts[0] == counts[1]
+
+
+def test_points_that_come_after_a_notice_and_end_before_what_it_told_are_told_of(ada):
+    give(ada, 100, last_on=TODAY + 20 * DAY)
+    give(ada, 100, last_on=TODAY + 40 * DAY)
+    warn_of_expiry(now=NOW)
+    give(ada, 5000, last_on=TODAY + 25 * DAY)
+    Lot.objects.filter(available=5000).update(earned_at=NOW + DAY)
+
+    found = [warn_of_expiry(now=NOW + days * DAY) for days in (1, 6, 8, 9)]
+
+    assert found == [0, 0, 1, 0]
+    assert mails()[-1].facts["points_expiring"] == 5200
+
+
+def test_a_notice_tells_what_is_left_when_it_leaves(ada):
+    give(ada, 500, last_on=TODAY + 10 * DAY)
+    give(ada, 1, last_on=TODAY + 20 * DAY)
+    warn_of_expiry(now=NOW)
+    message = EmailMessage.objects.get()
+    spend = make_posting(ada, -450, key="spend")
+    post(postings=[spend], now=NOW)
+
+    with CaptureQueriesContext(connection):
+        changed = refresh_notices([message], owners={message.pk: ada}, now=NOW + 2 * DAY)
+
+    assert changed == [message]
+    assert message.facts["points_expiring"] == 51
+    assert message.facts["days_left"] == 8
+    assert [one["points"] for one in message.facts["expiring"]] == [50, 1]

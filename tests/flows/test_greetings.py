@@ -91,14 +91,14 @@ def keys():
 def test_a_birthday_is_greeted_once_a_year_at_its_hour_of_the_programmes_zone(program):
     ada = member_of(program, born_on=date(1990, 6, 15))
 
-    run_hourly(since=at(2026, 6, 13, 0, 17), until=at(2026, 6, 18))
+    run_hourly(since=at(2026, 6, 14, 18, 17), until=at(2026, 6, 17, 2))
 
     mail = EmailMessage.objects.get()
     assert (mail.kind, mail.key) == ("birthday", f"birthday:{ada.pk}:2026")
     assert mail.due_at == at(2026, 6, 15, 9)
     assert mail.created_at == at(2026, 6, 15, 8, 17)
     assert mail.expires_at == at(2026, 6, 17)
-    run_hourly(since=at(2027, 6, 14), until=at(2027, 6, 17))
+    run_hourly(since=at(2027, 6, 14, 22), until=at(2027, 6, 16, 2))
     assert keys() == [f"birthday:{ada.pk}:2026", f"birthday:{ada.pk}:2027"]
 
 
@@ -114,16 +114,22 @@ def test_a_day_is_greeted_by_its_name_and_two_of_one_day_are_two(program, ada):
     }
 
 
-@pytest.mark.parametrize("zone", ["Pacific/Auckland", "America/Los_Angeles", "Europe/Oslo"])
 @pytest.mark.parametrize(
-    ("year", "day"), [(2027, 28), (2028, 29), (2100, 28)], ids=["usual", "leap", "century"]
+    ("year", "day", "zone"),
+    [
+        (2027, 28, "Pacific/Auckland"),
+        (2027, 28, "America/Los_Angeles"),
+        (2028, 29, "Pacific/Auckland"),
+        (2028, 29, "America/Los_Angeles"),
+        (2100, 28, "Europe/Oslo"),
+    ],
 )
 def test_29_february_is_the_28th_in_other_years(db, zone, year, day):
     program = sending(make_program(time_zone=zone))
     ada = member_of(program, born_on=date(1996, 2, 29))
     tell(ada, ("Leap day", 2, 29))
 
-    run_hourly(since=at(year, 2, 27, zone=zone), until=at(year, 3, 3, zone=zone))
+    run_hourly(since=at(year, 2, 27, 22, zone=zone), until=at(year, 3, 1, 2, zone=zone))
 
     assert set(EmailMessage.objects.values_list("due_at", flat=True)) == {
         at(year, 2, day, 9, zone=zone)
@@ -239,9 +245,10 @@ def test_personal_days_are_rewarded_once_a_year_and_place(program, ada):
     add(program, trigger="personal_day")
     tell(ada, ("Our wedding", 6, 15), now=at(2026, 6, 1, 23, 59))
 
-    run_hourly(since=at(2026, 6, 14), until=at(2026, 6, 23))
+    run_hourly(since=at(2026, 6, 14, 22), until=at(2026, 6, 16, 2))
+    run_hourly(since=at(2026, 6, 22), until=at(2026, 6, 22, 3))
     tell(ada, ("Our divorce", 8, 20), now=at(2026, 6, 23))
-    run_hourly(since=at(2026, 8, 20), until=at(2026, 8, 21))
+    run_hourly(since=at(2026, 8, 20), until=at(2026, 8, 20, 12))
 
     entry = Entry.objects.get()
     assert entry.idempotency_key.startswith(f"personal_day:{ada.pk}:1:2026:")
@@ -324,3 +331,35 @@ def test_thirty_members_take_as_many_queries_as_one(program):
         PersonalDay.objects.count(),
     ) == (60, 30)
     assert counts[0] == counts[1]
+
+
+def test_who_was_merged_has_no_second_birthday(program):
+    add(program, trigger="birthday")
+    ada = member_of(program, born_on=date(1990, 6, 16))
+    into = member_of(program, email="b@example.com", born_on=date(1990, 6, 16))
+    Member.objects.filter(pk=into.pk).update(born_on=None)
+    reward_birthdays(now=NOW)
+    greet_members(now=NOW + 12 * HOUR)
+    merge_members(member_id=ada.pk, into_id=into.pk, actor="", now=NOW + 13 * HOUR)
+
+    reward_birthdays(now=NOW + 14 * HOUR)
+    greet_members(now=NOW + 14 * HOUR)
+
+    assert EmailMessage.objects.filter(kind="birthday").count() == 1
+    assert Entry.objects.filter(reason="activity_earned").count() == 1
+
+
+def test_who_was_merged_has_no_day_twice(program):
+    add(program, trigger="personal_day")
+    ada, into = member_of(program), member_of(program, email="b@example.com")
+    tell(into, ("Other", 1, 1))
+    tell(ada, ("Wedding", 6, 16))
+    reward_personal_days(now=NOW)
+    greet_members(now=NOW + 12 * HOUR)
+    merge_members(member_id=ada.pk, into_id=into.pk, actor="", now=NOW + 13 * HOUR)
+
+    reward_personal_days(now=NOW + 14 * HOUR)
+    greet_members(now=NOW + 14 * HOUR)
+
+    assert EmailMessage.objects.filter(kind="personal_day").count() == 1
+    assert Entry.objects.filter(reason="activity_earned").count() == 1

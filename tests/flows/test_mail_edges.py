@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from saleor_loyalty.emails.models import EmailAddressFailure, EmailMessage
-from saleor_loyalty.emails.operations import forget_old, note_address_failure
+from saleor_loyalty.emails.operations import EmailForgotten, forget_old, note_address_failure
 from saleor_loyalty.emails.rendering import ShopIdentity, render
 from saleor_loyalty.emails.rules import Drop, EmailKind, Go, Why
 from saleor_loyalty.flows import join_program as joining
@@ -448,5 +448,40 @@ def test_a_complaint_takes_the_consent_back(member, ada):
 def test_what_is_no_address_is_no_bounce(db):
     with pytest.raises(AddressInvalid):
         report("nobody")
+
+    assert not EmailAddressFailure.objects.exists()
+
+
+def test_an_orders_mail_is_sent_again_to_the_present_address(member, ada):
+    message = mail(member, EmailKind.THANK_YOU, recipient="typo@example.com", order_id="o1")
+    decide()
+    EmailMessage.objects.update(status="failed")
+    note_address_failure(address="typo@example.com", error="550", now=NOW)
+
+    send_mail_again(email_id=message.pk, find_people=people, now=NOW)
+
+    assert decide()[0].recipient == "ada@example.com"
+
+
+def test_an_address_that_is_not_the_accounts_gets_no_link_to_the_members_page(member):
+    mail(member, EmailKind.THANK_YOU, recipient="work@example.com", key="a")
+    mail(member, EmailKind.THANK_YOU, recipient="ADA@example.com", key="b")
+
+    assert [bool(one.preferences_url) for one in decide()] == [False, True]
+
+
+def test_a_mail_that_was_forgotten_is_not_sent_again(member):
+    message = mail(member)
+    EmailMessage.objects.update(status="sent", facts={})
+
+    with pytest.raises(EmailForgotten):
+        send_mail_again(email_id=message.pk, find_people=people, now=NOW)
+
+    assert EmailMessage.objects.count() == 1
+
+
+def test_an_address_that_is_too_long_is_no_bounce(db):
+    with pytest.raises(AddressInvalid):
+        report(f"{'a' * 60}@{'b' * 60}.{'c' * 60}.{'d' * 60}.{'e' * 60}.com")
 
     assert not EmailAddressFailure.objects.exists()

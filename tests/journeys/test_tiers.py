@@ -155,7 +155,8 @@ def test_a_shopper_climbs_and_a_refund_after_the_year_warns_and_then_lowers(shop
     # in the next year nothing is lost, and a preview shows it
     travel(database, days=(today_there() - today_there().replace(month=1, day=1)).days + 60)
     preview = staff.preview(ladder={"metric": "POINTS"}, demotion="AT_ONCE")
-    assert {"name": "Gold", "membersBefore": 1, "membersAfter": 1} in preview["tiers"]
+    gold = next(one for one in preview["tiers"] if one["name"] == "Gold")
+    assert gold["membersBefore"] == gold["membersAfter"] >= 1
     assert grace.tier()["name"] == "Gold"
 
     # the second order is refunded after its year: a warning with a date comes first
