@@ -80,7 +80,7 @@ def test_a_first_notice_tells_what_expires_when_and_comes_at_its_hour(ada):
     assert warn_of_expiry(now=NOW) == 1
 
     (mail,) = mails()
-    assert (mail.kind, mail.key) == (FIRST.value, f"points_expiring:{ada.pk}:2026-07-16")
+    assert (mail.kind, mail.key) == (FIRST.value, f"points_expiring:{ada.pk}:2026-06-16")
     assert mail.facts["points_expiring"] == 147
     assert (mail.facts["expires_on"], mail.facts["days_left"]) == ("2026-07-16", 30)
     assert mail.facts["expiring"] == [
