@@ -40,9 +40,9 @@ class ChoiceChanges:
     new_day: DayInput | None
 
 
-def owner_of(*, member_id: int) -> Member | None:
+def owner_of(*, member_id: int, using: str = "default") -> Member | None:
     """Return a member, or the one whom they were merged into; None: nothing tells who it was."""
-    rows = Member.objects.select_related("program", "merged_into__program")
+    rows = Member.objects.using(using).select_related("program", "merged_into__program")
     member = rows.filter(pk=member_id).first()
     owner = (member.merged_into or member) if member else None
     return owner if owner and (owner.user_id is not None or owner.email) else None

@@ -8,6 +8,7 @@ from django.db import transaction
 from saleor_loyalty.emails.links import LinkPurpose, read
 from saleor_loyalty.flows.adjust_points import MemberNotFound
 from saleor_loyalty.flows.join_program import NoProgram, NotAMember
+from saleor_loyalty.flows.member_choices import owner_of
 from saleor_loyalty.mailings.operations import (
     DayInput,
     PreferenceChanges,
@@ -48,10 +49,8 @@ def member_of_link(token: str, *, using: str = "default") -> Member:
 
     """
     link = read(token, purpose=LinkPurpose.PREFERENCES)
-    rows = Member.objects.using(using).select_related("merged_into")
-    found = rows.filter(pk=link.member_id).first()
-    member = (found.merged_into or found) if found else None
-    if member is None or (member.user_id is None and not member.email):
+    member = owner_of(member_id=link.member_id, using=using)
+    if member is None:
         raise NotAMember(field="token")
     return member
 
