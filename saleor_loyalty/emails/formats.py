@@ -13,7 +13,7 @@ from babel.numbers import format_currency, format_decimal
 from django import template
 from django.utils.translation import get_language, ngettext
 
-from saleor_loyalty.emails.kinds import VARIABLES, VariableType
+from saleor_loyalty.emails.variables import VARIABLES, VariableType
 
 register = template.Library()
 
