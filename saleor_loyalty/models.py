@@ -8,6 +8,13 @@ from saleor_loyalty.earning.models import (
     EarningRuleVersion,
 )
 from saleor_loyalty.emails.models import EmailAddressFailure, EmailMessage, EmailText
+from saleor_loyalty.events.models import (
+    Event,
+    EventTranslation,
+    EventWave,
+    Invitation,
+    InvitationStep,
+)
 from saleor_loyalty.mailings.models import (
     Consent,
     MemberPreferences,
@@ -59,7 +66,12 @@ __all__ = [
     "EmailMessage",
     "EmailText",
     "Entry",
+    "Event",
+    "EventTranslation",
+    "EventWave",
     "Hold",
+    "Invitation",
+    "InvitationStep",
     "LedgerDrift",
     "Lot",
     "Member",

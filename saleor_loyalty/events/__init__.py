@@ -1,0 +1,1 @@
+"""VIP events: who is invited, who comes, who waits, who came."""
