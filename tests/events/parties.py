@@ -1,0 +1,53 @@
+"""Makers of events and guests for tests."""
+
+from datetime import timedelta
+
+from saleor_loyalty.events.models import Event
+from saleor_loyalty.events.rules import Audience, EventState
+from saleor_loyalty.flows.answer_invitations import Party, accept, decline
+from saleor_loyalty.points.operations import post
+from saleor_loyalty.points.queries import purses_of
+from tests.factories import NOW, make_member, make_posting, make_user
+
+
+def make_event(program, **values) -> Event:
+    """A tasting for ten in two weeks, two hours long, free, with up to two guests a member."""
+    starts_at = values.pop("starts_at", NOW + timedelta(days=14))
+    defaults = {
+        "title": "Tasting",
+        "state": EventState.PUBLISHED.value,
+        "starts_at": starts_at,
+        "ends_at": starts_at + timedelta(hours=2),
+        "time_zone": "Europe/Zagreb",
+        "capacity": 10,
+        "guests_allowed": 2,
+        "audience": Audience().as_json(),
+        "created_at": NOW,
+        "updated_at": NOW,
+    }
+    return Event.objects.create(program=program, **{**defaults, **values})
+
+
+def make_guest(program, name: str, *, points: int = 0):
+    member = make_member(program, user=make_user(f"{name}@example.com"))
+    if points:
+        post(postings=[make_posting(member, points, key=f"start:{member.pk}")], now=NOW)
+    return member
+
+
+def come(member, event, *guests, now=NOW, **values):
+    party = Party(guests=guests)
+    return accept(member_id=member.pk, event_id=event.pk, party=party, now=now, **values)
+
+
+def leave(member, event, *, now=NOW):
+    return decline(member_id=member.pk, event_id=event.pk, now=now)
+
+
+def purse(member):
+    return purses_of(member_ids=[member.pk])[member.pk]
+
+
+def seats_taken(event) -> int:
+    event.refresh_from_db()
+    return event.seats_taken
