@@ -11,6 +11,7 @@ from saleor_loyalty.emails.models import EmailAddressFailure, EmailMessage
 from saleor_loyalty.emails.rules import (
     CLAIM_LASTS,
     FIRST_RETRY,
+    HAND_OVER_LASTS,
     MAX_ATTEMPTS,
     Drop,
     EmailKind,
@@ -270,9 +271,9 @@ def put_back(*, messages: Sequence[EmailMessage], now: datetime) -> None:
 @transaction.atomic
 def recover_emails(*, now: datetime) -> None:
     """Take back mails whose worker died: those that surely did not leave are queued again."""
-    long_ago = now - CLAIM_LASTS
+    long_ago = now - HAND_OVER_LASTS
     sending = EmailMessage.objects.filter(status=EmailStatus.SENDING.value)
-    sending.filter(handed_over_at=None, claimed_at__lt=long_ago).update(
+    sending.filter(handed_over_at=None, claimed_at__lt=now - CLAIM_LASTS).update(
         status=EmailStatus.QUEUED.value, claimed_at=None, approved_at=None, due_at=now
     )
     # Who takes events tells by their id that one came before.

@@ -115,7 +115,10 @@ class Transport(StrEnum):
 MAX_ATTEMPTS = 24
 FIRST_RETRY = timedelta(minutes=1)
 LONGEST_RETRY = timedelta(hours=2)
-CLAIM_LASTS = timedelta(minutes=10)
+# A worker that holds a mail longer is taken for dead: sooner while it surely did not leave, since
+# who takes it then cannot send it twice; later while the mail server may have it.
+CLAIM_LASTS = timedelta(minutes=2)
+HAND_OVER_LASTS = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, kw_only=True)

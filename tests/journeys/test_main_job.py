@@ -235,13 +235,21 @@ def test_eight_shoppers_at_once_each_get_their_own_points(shop):
         settled(shop, token, award)
 
 
-def test_a_worker_killed_between_points_and_mail_and_a_refusing_mail_server(shop, shopper, worker):
+def test_a_worker_killed_between_points_and_mail_and_a_refusing_mail_server(
+    shop, shopper, worker, database
+):
     address, token = shopper
     refuse = shop.mail_folder / "refuse"
     refuse.touch()
-    checkout, _, _ = buy(shop, address, token)
+    checkout, _, order = buy(shop, address, token)
     award = points(checkout["subtotalPrice"]["gross"]["amount"])
     settled(shop, token, award)
+    # A worker killed while the server has the mail would leave it in doubt, and not send it again.
+    refused = """
+        SELECT 1 FROM saleor_loyalty_emailmessage
+        WHERE facts->>'order_number' = %s AND status = 'queued' AND attempts > 0
+    """
+    until(lambda: database.execute(refused, [order["number"]]).fetchone(), what="the refusal")
 
     worker.kill()
     refuse.unlink()
