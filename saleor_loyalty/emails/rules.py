@@ -28,6 +28,15 @@ class EmailKind(StrEnum):
     WIN_BACK = "win_back"
     STATEMENT_MONTHLY = "statement_monthly"
     STATEMENT_YEARLY = "statement_yearly"
+    EVENT_INVITATION = "event_invitation"
+    EVENT_CONFIRMED = "event_confirmed"
+    EVENT_WAITING = "event_waiting"
+    EVENT_OFFERED = "event_offered"
+    EVENT_LEFT = "event_left"
+    EVENT_REMINDER = "event_reminder"
+    EVENT_CHANGED = "event_changed"
+    EVENT_CANCELLED = "event_cancelled"
+    EVENT_THANKS = "event_thanks"
 
 
 class Purpose(StrEnum):
@@ -55,6 +64,7 @@ MARKETING = frozenset(
         EmailKind.WIN_BACK,
         EmailKind.STATEMENT_MONTHLY,
         EmailKind.STATEMENT_YEARLY,
+        EmailKind.EVENT_INVITATION,
     }
 )
 
