@@ -10,6 +10,7 @@ from saleor_loyalty.emails.rules import EmailKind
 from saleor_loyalty.errors import LoyaltyError
 
 PREFERENCES_LAST = timedelta(days=365)
+EVENT_LINKS_LAST = timedelta(days=400)
 
 
 class LinkPurpose(StrEnum):
@@ -17,6 +18,11 @@ class LinkPurpose(StrEnum):
 
     PREFERENCES = "preferences"
     UNSUBSCRIBE = "unsubscribe"
+    ACCEPT = "accept"
+    DECLINE = "decline"
+    TICKET = "ticket"
+    FEEDBACK = "feedback"
+    DOOR = "door"
 
 
 class LinkInvalid(LoyaltyError):
@@ -53,15 +59,43 @@ def read(token: str, *, purpose: LinkPurpose) -> MemberLink:
 
     """
     longest = PREFERENCES_LAST if purpose is LinkPurpose.PREFERENCES else None
-    try:
-        text = _signer(purpose).unsign(token, max_age=longest)
-    except signing.SignatureExpired as error:
-        raise LinkExpired(field="token") from error
-    except signing.BadSignature as error:
-        raise LinkInvalid(field="token") from error
+    text = _unsigned(token, purpose=purpose, longest=longest)
     member_id, _, kind = text.partition(".")
     known = {one.value for one in EmailKind}
     return MemberLink(int(member_id), EmailKind(kind) if kind in known else None)
+
+
+def sign_invitation(invitation_id: int, *, purpose: LinkPurpose) -> str:
+    """Return the token of a link for one thing that a member does about an event."""
+    return _signer(purpose).sign(str(invitation_id))
+
+
+def read_invitation(token: str, *, purpose: LinkPurpose) -> int:
+    """Return the id of the invitation that a token is for; the event itself ends what can be done.
+
+    Raises:
+        LinkInvalid, LinkExpired.
+
+    """
+    return int(_unsigned(token, purpose=purpose, longest=EVENT_LINKS_LAST))
+
+
+def sign_door(event_id: int, number: int) -> str:
+    """Return the token of the link that opens an event's door to staff; `number` may be raised to end it."""
+    return _signer(LinkPurpose.DOOR).sign(f"{event_id}.{number}")
+
+
+def read_door(token: str) -> tuple[int, int]:
+    """Return the event's id and the number of a link to its door.
+
+    Raises:
+        LinkInvalid, LinkExpired.
+
+    """
+    event_id, _, number = _unsigned(
+        token, purpose=LinkPurpose.DOOR, longest=EVENT_LINKS_LAST
+    ).partition(".")
+    return int(event_id), int(number)
 
 
 def preferences_token(token: str) -> str:
@@ -83,6 +117,15 @@ def preferences_token(token: str) -> str:
     except LinkExpired:
         return ""
     return theirs
+
+
+def _unsigned(token: str, *, purpose: LinkPurpose, longest: timedelta | None) -> str:
+    try:
+        return _signer(purpose).unsign(token, max_age=longest)
+    except signing.SignatureExpired as error:
+        raise LinkExpired(field="token") from error
+    except signing.BadSignature as error:
+        raise LinkInvalid(field="token") from error
 
 
 def _signer(purpose: LinkPurpose) -> signing.TimestampSigner:

@@ -1,7 +1,7 @@
 """Rules of the mail queue, in pure Python."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -159,7 +159,7 @@ class Go:
     """A mail may leave: to whom, in which language, how, and where they can stop it.
 
     `preferences_url` leads to the page where the member chooses; `unsubscribe_url` takes the
-    one-click POST of RFC 8058. `kind`: the plain form that goes in place of a special one.
+    one-click POST of RFC 8058. `links`: what else the mail links to, by name. `kind`: the plain form that goes in place of a special one.
     """
 
     recipient: str
@@ -168,6 +168,7 @@ class Go:
     transport: Transport = Transport.EMAIL
     preferences_url: str = ""
     unsubscribe_url: str = ""
+    links: Mapping[str, str] = field(default_factory=dict)
     kind: EmailKind | None = None
 
 

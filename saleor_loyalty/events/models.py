@@ -32,12 +32,14 @@ class Event(models.Model):
     offered seats. A member brings up to `guests_allowed`. A seat costs `price_points`, a party of n n times that; coming gives `award_points`.
     Cancelling until `cancel_hours` before the start gives points back; an offer from the waiting list is good for
     `offer_hours`. `reminder_hours` before the start members are reminded. `audience` is an `Audience` as plain data, `languages` are
-    codes of those spoken. `uid` and `sequence` are the calendar's: the sequence rises with every change of time or place.
+    codes of those spoken. `uid` names it in calendars for ever; `version` rises with every change of
+    what guests were told. `door_number`: links to the door with an earlier one are no good any more.
     """
 
     program = models.ForeignKey(Program, related_name="events", on_delete=models.PROTECT)
     uid = models.UUIDField(unique=True, default=uuid.uuid4)
-    sequence = models.PositiveIntegerField(default=0)
+    version = models.PositiveIntegerField(default=0)
+    door_number = models.PositiveIntegerField(default=0)
     state = models.CharField(max_length=16, choices=STATES, default=EventState.DRAFT.value)
     title = models.CharField(max_length=MAX_TITLE_LENGTH)
     story = models.TextField(blank=True, default="")
@@ -114,13 +116,16 @@ class EventTranslation(models.Model):
 class EventWave(models.Model):
     """When which tiers are invited: all of the audience where `tiers` is empty.
 
-    With `only_if_free` nobody is invited unless seats are left, and no more than there are seats. `sent_at`: when it was run.
+    With `only_if_free` it waits until seats are free, and invites no more members than there are seats then. Who
+    stayed away from more than `most_no_shows` events of the last year is left out (None: nobody
+    is). `sent_at`: when it was done with.
     """
 
     event = models.ForeignKey(Event, related_name="waves", on_delete=models.CASCADE)
     tiers = models.ManyToManyField(Tier, related_name="+")
     opens_at = models.DateTimeField()
     only_if_free = models.BooleanField(default=False)
+    most_no_shows = models.PositiveSmallIntegerField(null=True)
     sent_at = models.DateTimeField(null=True)
     invited_count = models.PositiveIntegerField(default=0)
 
@@ -144,7 +149,8 @@ class Invitation(models.Model):
 
     `seats` are the member's own and the guests'; `code` lets them in at the door. `rank` is the position of the tier they had when they
     began to wait. `hold_number` counts the holds of points for it, of which `price_points` is held or captured now. `is_captured`: it is spent.
-    `opened_at`: when they looked at its page first. `calendar_sequence`: what their calendar knows.
+    `opened_at`: when they looked at its page first. `calendar_sequence` rises with each calendar entry that
+    they are sent. `wound_up_at`: when all was done that the end of the event, or calling it off, asks for.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -173,7 +179,8 @@ class Invitation(models.Model):
     is_no_show = models.BooleanField(default=False)
     feedback_score = models.PositiveSmallIntegerField(null=True)
     feedback_text = models.TextField(blank=True, default="")
-    calendar_sequence = models.PositiveIntegerField(null=True)
+    calendar_sequence = models.PositiveIntegerField(default=0)
+    wound_up_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ("pk",)
@@ -188,6 +195,11 @@ class Invitation(models.Model):
                 fields=["offered_until"],
                 condition=models.Q(answer=Answer.OFFERED.value),
                 name="loyalty_invitation_offered",
+            ),
+            models.Index(
+                fields=["event"],
+                condition=models.Q(wound_up_at__isnull=True),
+                name="loyalty_invitation_open",
             ),
         )
         constraints = (

@@ -1,20 +1,13 @@
 """Writes of events and seats. Whoever takes or frees seats holds the event's lock."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
-
-from django.db.models import QuerySet
 
 from saleor_loyalty.errors import LoyaltyError
 from saleor_loyalty.events.models import Event, Invitation, InvitationStep
-from saleor_loyalty.events.rules import (
-    SEATED,
-    Answer,
-    EventState,
-    EventTimes,
-    Waiting,
-    next_in_line,
-)
+from saleor_loyalty.events.queries import times_of, waiting_of
+from saleor_loyalty.events.rules import SEATED, Answer, EventState, next_in_line
+
+LAPSED = "The offer was not taken in time."
 
 
 class EventNotFound(LoyaltyError):
@@ -27,6 +20,12 @@ class SeatsTaken(LoyaltyError):
     """A party that has its seats cannot grow by so many; `free` tells how many are left."""
 
     code = "event_seats_taken"
+
+
+class EventStateInvalid(LoyaltyError):
+    """An event is not in a state in which that can be done; `state` is where it is."""
+
+    code = "event_state_invalid"
 
 
 def locked_event(event_id: int) -> Event:
@@ -43,15 +42,11 @@ def locked_event(event_id: int) -> Event:
     return event
 
 
-def times_of(event: Event) -> EventTimes:
-    """Return an event's times as rules want them."""
-    return EventTimes(
-        state=EventState(event.state),
-        starts_at=event.starts_at,
-        ends_at=event.ends_at,
-        registration_opens_at=event.registration_opens_at,
-        registration_closes_at=event.registration_closes_at,
-        cancel_hours=event.cancel_hours,
+def locked_invitations(event: Event) -> list[Invitation]:
+    """Lock and return an event's invitations that have to do with seats now."""
+    rows = Invitation.objects.select_for_update(of=("self",)).filter(event=event)
+    return list(
+        rows.filter(answer__in=[Answer.WAITING.value, Answer.OFFERED.value]).order_by("pk")
     )
 
 
@@ -79,11 +74,11 @@ def seats_of(invitation: Invitation) -> int:
 
 def note_answer(
     invitation: Invitation, answer: Answer, *, now: datetime, actor: str = "", note: str = ""
-) -> None:
+) -> InvitationStep:
     """Write an invitation with its new answer, and the step."""
     invitation.answer = answer.value
     invitation.save()
-    InvitationStep.objects.create(
+    return InvitationStep.objects.create(
         invitation=invitation,
         answer=answer.value,
         seats=invitation.seats,
@@ -93,58 +88,29 @@ def note_answer(
     )
 
 
-def offer_free_seats(event: Event, *, now: datetime) -> list[Invitation]:
-    """Offer free seats to those whose turn it is in the waiting list; return their invitations.
+def move_line(event: Event, *, now: datetime) -> list[InvitationStep]:
+    """End the offers whose time is over, and offer free seats to those whose turn it is.
 
-    They have until the offer ends, and no longer than until the event starts or registration
-    closes. The caller holds the event's lock.
+    Who is offered seats has until the offer ends, and no longer than until the event starts or registration
+    closes. The caller holds the event's lock. Returns the steps; a repeat does nothing.
     """
+    parties = locked_invitations(event)
+    steps = []
+    for one in parties:
+        if one.offered_until is not None and one.offered_until <= now:
+            unseat(event, one)
+            one.offered_until = one.waiting_since = None
+            one.answered_at = now
+            steps.append(note_answer(one, Answer.DECLINED, now=now, note=LAPSED))
     times = times_of(event)
-    if times.closed(now) is not None or event.seats_taken >= event.capacity:
-        return []
-    rows = {row.pk: row for row in _waiting(event)}
-    parties = [
-        Waiting(
-            invitation_id=row.pk,
-            rank=row.rank,
-            since=row.waiting_since or row.invited_at,
-            seats=row.seats,
-        )
-        for row in rows.values()
-    ]
-    ends = [now + timedelta(hours=event.offer_hours), event.starts_at]
-    if event.registration_closes_at is not None:
-        ends.append(event.registration_closes_at)
-    offered = []
-    for party in next_in_line(parties, free=event.capacity - event.seats_taken):
-        invitation = rows[party.invitation_id]
+    if times.state is not EventState.PUBLISHED or now >= times.answer_until:
+        return steps
+    waiting = {one.pk: one for one in parties if one.answer == Answer.WAITING.value}
+    free = event.capacity - event.seats_taken
+    for party in next_in_line([waiting_of(one) for one in waiting.values()], free=free):
+        invitation = waiting[party.invitation_id]
         event.seats_taken += invitation.seats
-        invitation.offered_until = min(ends)
-        note_answer(invitation, Answer.OFFERED, now=now)
-        offered.append(invitation)
+        invitation.offered_until = min(now + timedelta(hours=event.offer_hours), times.answer_until)
+        steps.append(note_answer(invitation, Answer.OFFERED, now=now))
     event.save(update_fields=["seats_taken"])
-    return offered
-
-
-def _waiting(event: Event) -> QuerySet[Invitation]:
-    rows = Invitation.objects.select_for_update(of=("self",)).select_related("member")
-    return rows.filter(event=event, answer=Answer.WAITING.value).order_by("pk")
-
-
-def lapse_offers(event: Event, *, now: datetime) -> list[Invitation]:
-    """End the offers whose time is over; return their invitations. The caller holds the lock."""
-    rows = Invitation.objects.select_for_update(of=("self",)).filter(
-        event=event, answer=Answer.OFFERED.value, offered_until__lte=now
-    )
-    lapsed = list(rows.order_by("pk"))
-    for invitation in lapsed:
-        unseat(event, invitation)
-        invitation.offered_until = None
-        note_answer(invitation, Answer.DECLINED, now=now, note="The offer was not taken in time.")
-    return lapsed
-
-
-def waiting_place(invitation: Invitation, *, waiting: Sequence[Waiting]) -> int:
-    """Return a party's place in the waiting list, from 1."""
-    in_order = sorted(waiting, key=lambda one: (-one.rank, one.since, one.invitation_id))
-    return 1 + [one.invitation_id for one in in_order].index(invitation.pk)
+    return steps

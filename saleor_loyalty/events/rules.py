@@ -1,11 +1,12 @@
 """What an event is, who may come and what an answer does, in pure Python."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Self
+from zoneinfo import ZoneInfo
 
 from saleor_loyalty.errors import LoyaltyError
 
@@ -54,8 +55,9 @@ class Answer(StrEnum):
     REMOVED = "removed"
 
 
-# Whose seats are taken.
+# Whose seats are taken, and who has to do with the event still.
 SEATED = frozenset({Answer.ACCEPTED, Answer.OFFERED})
+OPEN = frozenset({Answer.INVITED, Answer.WAITING, *SEATED})
 
 
 class Source(StrEnum):
@@ -195,9 +197,21 @@ class EventTimes:
         return None
 
     @property
+    def answer_until(self) -> datetime:
+        """Return the instant until which members can accept, before it comes."""
+        return min(self.registration_closes_at or self.starts_at, self.starts_at)
+
+    @property
     def cancel_until(self) -> datetime:
         """Return the instant until which cancelling gives the points back."""
         return self.starts_at - timedelta(hours=self.cancel_hours)
+
+
+def remind_at(starts_at: datetime, hours: int, *, time_zone: str) -> datetime:
+    """Return when members are reminded `hours` before an event: days before at the same local time."""
+    days, rest = divmod(hours, 24)
+    local = starts_at.astimezone(ZoneInfo(time_zone)) - timedelta(days=days)
+    return local.astimezone(UTC) - timedelta(hours=rest)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,13 +224,18 @@ class Waiting:
     seats: int
 
 
-def next_in_line(waiting: Collection[Waiting], *, free: int) -> list[Waiting]:
-    """Return the parties whose turn it is: by tier, then by time, as long as there are seats.
+def in_line(waiting: Iterable[Waiting]) -> list[Waiting]:
+    """Return a waiting list in its order: by tier, then by time."""
+    return sorted(waiting, key=lambda one: (-one.rank, one.since, one.invitation_id))
+
+
+def next_in_line(waiting: Iterable[Waiting], *, free: int) -> list[Waiting]:
+    """Return the parties whose turn it is, as long as there are seats.
 
     A party that is too big for what is free keeps its place, and lets smaller ones pass.
     """
     chosen = []
-    for one in sorted(waiting, key=lambda one: (-one.rank, one.since, one.invitation_id)):
+    for one in in_line(waiting):
         if one.seats <= free:
             chosen.append(one)
             free -= one.seats

@@ -2,25 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
 from saleor_loyalty.codes import new_code
-from saleor_loyalty.events.models import Event, Invitation
+from saleor_loyalty.events.models import Event, Invitation, InvitationStep
 from saleor_loyalty.events.operations import (
     EventNotFound,
     SeatsTaken,
-    lapse_offers,
     locked_event,
+    move_line,
     note_answer,
-    offer_free_seats,
     seat,
     seats_of,
-    times_of,
     unseat,
 )
+from saleor_loyalty.events.queries import times_of
 from saleor_loyalty.events.rules import (
     Answer,
     Closed,
@@ -38,10 +36,12 @@ from saleor_loyalty.flows.event_guests import (
     no_places,
     tiers_in_force,
 )
+from saleor_loyalty.flows.event_mails import tell_of_removal, tell_of_steps
+from saleor_loyalty.flows.event_prices import capture_price, hold_price, return_price
 from saleor_loyalty.members.models import Member
-from saleor_loyalty.points.operations import post
-from saleor_loyalty.points.postings import Authorize, Capture, GiveBack, Posting, Void
-from saleor_loyalty.points.rules import Reason
+
+LEFT = frozenset({Answer.DECLINED, Answer.CANCELLED, Answer.REMOVED})
+GIVES_UP = frozenset({Answer.ACCEPTED, Answer.WAITING})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +66,8 @@ def accept(
     """Take seats for a member and their guests, or a place in the waiting list where none are free.
 
     Who was not invited can ask in where the audience is theirs. Accepting again changes the party: more seats are
-    taken if they are free. Points are held with the seats. A repeat changes nothing.
+    taken if they are free, and a party can get smaller until the event starts. Points are held with the
+    seats, and mails follow. A repeat changes nothing.
 
     Raises:
         MemberNotFound, EventNotFound: also where it is not for the member.
@@ -76,36 +77,42 @@ def accept(
         InsufficientPoints: for its price.
 
     """
-    member = _locked_member(member_id)
+    member = locked_member(member_id)
     event = locked_event(event_id)
-    lapse_offers(event, now=now)
     names = check_party(
         guests=party.guests,
         guests_allowed=event.guests_allowed,
         dietary=party.dietary,
         access=party.access,
     )
+    steps = move_line(event, now=now)
     invitation = _invitation(event, member, places=places, now=now)
     tier = tiers_in_force([member]).get(member.pk)
-    _check_open(event, now=now, early=early_of(tier), invitation=invitation)
-    had, was = seats_of(invitation), Answer(invitation.answer)
+    wanted, had = 1 + len(names), seats_of(invitation)
+    why = _closed(event, invitation, now=now, early=early_of(tier))
+    keeps_seats = invitation.answer == Answer.ACCEPTED.value and wanted <= had
+    if why is not None and not (keeps_seats and now < event.starts_at):
+        raise EventClosed(field="event", why=why)
+    was = Answer(invitation.answer), invitation.seats
     invitation.guests = list(names)
     invitation.dietary, invitation.access = party.dietary.strip(), party.access.strip()
-    wanted = 1 + len(names)
-    invitation.answered_at = invitation.answered_at or now
     if seat(event, invitation, seats=wanted):
+        answer = Answer.ACCEPTED
         invitation.offered_until = invitation.waiting_since = None
-        _hold(event, invitation, seats=wanted, now=now)
-        note_answer(invitation, Answer.ACCEPTED, now=now, actor=actor)
-        offer_free_seats(event, now=now)
-        return invitation
-    if had:
+        hold_price(invitation, event, price_points=event.price_points * wanted, now=now)
+    elif had:
         raise SeatsTaken(field="guests", free=event.capacity - event.seats_taken)
-    invitation.seats = wanted
-    invitation.rank = tier.position if tier else -1
-    if was is not Answer.WAITING:
-        invitation.waiting_since = now
-    note_answer(invitation, Answer.WAITING, now=now, actor=actor)
+    else:
+        answer = Answer.WAITING
+        invitation.seats = wanted
+        invitation.rank = tier.position if tier else -1
+        invitation.waiting_since = invitation.waiting_since or now
+    if (answer, wanted) == was and invitation.pk:
+        invitation.save()
+    else:
+        invitation.answered_at = now
+        steps.append(note_answer(invitation, answer, now=now, actor=actor))
+    tell_of_steps([*steps, *move_line(event, now=now)], event, now=now)
     return invitation
 
 
@@ -123,52 +130,105 @@ def decline(
         EventClosed: it has begun, is over or cancelled.
 
     """
-    member = _locked_member(member_id)
+    member = locked_member(member_id)
     event = locked_event(event_id)
-    invitation = _existing(event, member)
+    invitation = existing_invitation(event, member)
     if invitation is None:
         raise EventNotFound(field="event")
     if event.state != EventState.PUBLISHED.value:
-        raise EventClosed(field="event", why=Closed.NOT_PUBLISHED)
+        is_off = event.state == EventState.CANCELLED.value
+        raise EventClosed(field="event", why=Closed.CANCELLED if is_off else Closed.NOT_PUBLISHED)
     if now >= event.starts_at:
         raise EventClosed(field="event", why=Closed.STARTED)
     was = Answer(invitation.answer)
-    if was in (Answer.DECLINED, Answer.CANCELLED, Answer.REMOVED):
+    if was in LEFT:
         return invitation
-    _leave(event, invitation, now=now, keeps_price=now > times_of(event).cancel_until)
-    gave_up = was in (Answer.ACCEPTED, Answer.WAITING)
-    answer = Answer.CANCELLED if gave_up else Answer.DECLINED
-    note_answer(invitation, answer, now=now, actor=actor, note=note)
-    offer_free_seats(event, now=now)
+    answer = Answer.CANCELLED if was in GIVES_UP else Answer.DECLINED
+    keeps_price = now > times_of(event).cancel_until
+    step, points = vacate(
+        event, invitation, answer, keeps_price=keeps_price, now=now, actor=actor, note=note
+    )
+    tell_of_steps([step], event, now=now, points_given_back=points)
+    tell_of_steps(move_line(event, now=now), event, now=now)
     return invitation
 
 
-def _leave(event: Event, invitation: Invitation, *, now: datetime, keeps_price: bool) -> None:
-    """Free an invitation's seats, and give its points back or spend them."""
+@transaction.atomic
+def remove_guest(*, invitation_id: int, actor: str, note: str, now: datetime) -> Invitation:
+    """Take a member off an event, for staff: seats are free, and points come back. A repeat changes nothing.
+
+    Raises:
+        EventNotFound: there is no such invitation.
+        EventClosed: they are in already.
+
+    """
+    found = Invitation.objects.filter(pk=invitation_id).first()
+    if found is None:
+        raise EventNotFound(field="id")
+    member = locked_member(found.member_id)
+    event = locked_event(found.event_id)
+    invitation = existing_invitation(event, member)
+    if invitation is None or invitation.answer == Answer.REMOVED.value:
+        return invitation or found
+    if invitation.checked_in_at is not None:
+        raise EventClosed(field="id", why=Closed.STARTED)
+    was = Answer(invitation.answer)
+    step, points = vacate(
+        event, invitation, Answer.REMOVED, keeps_price=False, now=now, actor=actor, note=note
+    )
+    if was in GIVES_UP:
+        tell_of_removal(step, event, now=now, points=points)
+    tell_of_steps(move_line(event, now=now), event, now=now)
+    return invitation
+
+
+def vacate(
+    event: Event,
+    invitation: Invitation,
+    answer: Answer,
+    *,
+    keeps_price: bool,
+    now: datetime,
+    actor: str = "",
+    note: str = "",
+) -> tuple[InvitationStep, int]:
+    """Free a party's seats, and spend its points or give them back; return the step, and how many came back.
+
+    The caller holds the locks of the member and of the event.
+    """
     unseat(event, invitation)
+    points = 0
     if keeps_price:
         capture_price(invitation, event, now=now)
     else:
-        return_price(invitation, event, now=now)
+        points = return_price(invitation, event, now=now)
     invitation.offered_until = invitation.waiting_since = None
     invitation.answered_at = now
+    return note_answer(invitation, answer, now=now, actor=actor, note=note), points
 
 
-def _locked_member(member_id: int) -> Member:
+def locked_member(member_id: int) -> Member:
+    """Lock a member and return who they are by now.
+
+    Raises:
+        MemberNotFound.
+
+    """
     member = next(iter(lock_owners(member_ids=[member_id]).values()), None)
     if member is None:
         raise MemberNotFound(field="member_id")
     return member
 
 
-def _existing(event: Event, member: Member) -> Invitation | None:
+def existing_invitation(event: Event, member: Member) -> Invitation | None:
+    """Lock and return a member's invitation to an event, if there is one."""
     rows = Invitation.objects.select_for_update(of=("self",))
     return rows.filter(event=event, member=member).first()
 
 
 def _invitation(event: Event, member: Member, *, places: OrderPlaces, now: datetime) -> Invitation:
     """Return a member's invitation; a new one, not written yet, where they may ask in."""
-    found = _existing(event, member)
+    found = existing_invitation(event, member)
     if found is not None and found.answer != Answer.REMOVED.value:
         return found
     is_visible = event.state in (EventState.PUBLISHED.value, EventState.CANCELLED.value)
@@ -184,82 +244,11 @@ def _invitation(event: Event, member: Member, *, places: OrderPlaces, now: datet
     )
 
 
-def _check_open(event: Event, *, now: datetime, early: Any, invitation: Invitation) -> None:
+def _closed(
+    event: Event, invitation: Invitation, *, now: datetime, early: timedelta
+) -> Closed | None:
+    """Return why a member cannot accept now: who was invited need not wait for what is open to all."""
     why = times_of(event).closed(now, early=early)
-    # Who was invited need not wait for the registration that is open to all.
     if why is Closed.NOT_YET and invitation.source != Source.ASKED.value:
-        why = None
-    if why is not None:
-        raise EventClosed(field="event", why=why)
-
-
-def hold_key(invitation: Invitation) -> str:
-    """Return the key of the hold that pays for an invitation: each price has its own."""
-    return f"event:{invitation.event_id}:{invitation.member_id}:{invitation.hold_number}"
-
-
-def _common(invitation: Invitation, event: Event, *, now: datetime) -> dict[str, Any]:
-    return {
-        "program_id": event.program_id,
-        "member_id": invitation.member_id,
-        "effective_at": now,
-        "note": event.title,
-        "details": {"event": event.pk, "title": event.title},
-    }
-
-
-def _hold(event: Event, invitation: Invitation, *, seats: int, now: datetime) -> None:
-    """Hold the price of a party in place of what is held for it."""
-    price = event.price_points * seats
-    if price == invitation.price_points and (price == 0 or invitation.hold_number):
-        return
-    postings: list[Posting] = []
-    common = _common(invitation, event, now=now)
-    if invitation.price_points:
-        postings.append(_void(invitation, common))
-    invitation.price_points = price
-    if price:
-        invitation.hold_number += 1
-        postings.append(
-            Authorize(**common, key=hold_key(invitation), reason=Reason.HELD, points=price)
-        )
-    post(postings=postings, now=now)
-
-
-def _void(invitation: Invitation, common: dict[str, Any]) -> Void:
-    key = hold_key(invitation)
-    return Void(**common, key=f"{key}:released", hold_key=key, reason=Reason.RELEASED)
-
-
-def return_price(invitation: Invitation, event: Event, *, now: datetime) -> None:
-    """Give a party's points back, whether they are held or were spent already."""
-    if not invitation.price_points:
-        return
-    common, key = _common(invitation, event, now=now), hold_key(invitation)
-    posting: Posting = _void(invitation, common)
-    if invitation.is_captured:
-        posting = GiveBack(
-            **common,
-            key=f"{key}:back",
-            hold_key=key,
-            reason=Reason.RETURNED,
-            points=invitation.price_points,
-        )
-    post(postings=[posting], now=now)
-    invitation.price_points, invitation.is_captured = 0, False
-
-
-def capture_price(invitation: Invitation, event: Event, *, now: datetime) -> None:
-    """Spend a party's held points. A repeat does nothing."""
-    if not invitation.price_points or invitation.is_captured:
-        return
-    key = hold_key(invitation)
-    posting = Capture(
-        **_common(invitation, event, now=now),
-        key=f"{key}:spent",
-        hold_key=key,
-        reason=Reason.SPENT,
-        is_activity=True,
-    )
-    post(postings=[posting], now=now)
-    invitation.is_captured = True
+        return None
+    return why

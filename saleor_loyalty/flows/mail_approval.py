@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from saleor_loyalty.emails.languages import FALLBACK_LANGUAGE
-from saleor_loyalty.emails.links import LinkPurpose, MemberLink, sign
+from saleor_loyalty.emails.links import LinkPurpose, MemberLink, sign, sign_invitation
 from saleor_loyalty.emails.models import EmailAddressFailure, EmailMessage
 from saleor_loyalty.emails.rules import (
     PLAIN_FORM,
@@ -18,6 +18,7 @@ from saleor_loyalty.emails.rules import (
     Why,
     purpose_of,
 )
+from saleor_loyalty.flows.event_freshness import refresh_event_mails
 from saleor_loyalty.flows.mail_freshness import overtaken, refresh_notices
 from saleor_loyalty.mailings.queries import choices_of, mailings_of, marketing_sent_to
 from saleor_loyalty.mailings.rules import (
@@ -33,6 +34,9 @@ from saleor_loyalty.points.operations import lock_members
 from saleor_loyalty.tiers.queries import standings_of
 
 LATE = timedelta(minutes=1)
+TICKET_PICTURE = "ticket-picture"
+ASKING = frozenset({EmailKind.EVENT_INVITATION, EmailKind.EVENT_OFFERED})
+WITH_TICKET = frozenset({EmailKind.EVENT_CONFIRMED, EmailKind.EVENT_REMINDER})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,11 +58,13 @@ class LinkMaker:
     """Makes the addresses of the pages that mails link to; `base` ends with a slash.
 
     `preferences_base`: the storefront's own page of preferences, if it has one; it gets the token
-    after it.
+    after it. `events_base`: its own page for what members do about events, which gets the purpose ("accept",
+    "decline", "ticket", "feedback"), a slash and the token.
     """
 
     base: str
     preferences_base: str = ""
+    events_base: str = ""
 
     def preferences(self, link: MemberLink) -> str:
         """Return the address of a member's page of preferences."""
@@ -71,6 +77,34 @@ class LinkMaker:
     def unsubscribe(self, link: MemberLink) -> str:
         """Return the address that stops marketing by one POST."""
         return f"{self.base}unsubscribe/{sign(link, purpose=LinkPurpose.UNSUBSCRIBE)}"
+
+    def event(self, invitation_id: int, purpose: LinkPurpose) -> str:
+        """Return the address where a member does one thing about an event."""
+        token = sign_invitation(invitation_id, purpose=purpose)
+        return f"{self.events_base or self.base}{purpose.value}/{token}"
+
+    def ticket_picture(self, invitation_id: int) -> str:
+        """Return the address of the picture of a ticket's QR code."""
+        token = sign_invitation(invitation_id, purpose=LinkPurpose.TICKET)
+        return f"{self.base}{TICKET_PICTURE}/{token}"
+
+    def event_links(self, message: EmailMessage) -> dict[str, str]:
+        """Return what a mail about an event links to, by name; nothing for other mails."""
+        pk = message.facts.get("invitation")
+        if pk is None:
+            return {}
+        kind = EmailKind(message.kind)
+        links = {"event": self.event(pk, LinkPurpose.ACCEPT)}
+        if kind in ASKING:
+            links["accept"] = links["event"]
+            links["decline"] = self.event(pk, LinkPurpose.DECLINE)
+        if kind in WITH_TICKET:
+            links["decline"] = self.event(pk, LinkPurpose.DECLINE)
+            links["ticket"] = self.event(pk, LinkPurpose.TICKET)
+            links["ticket_picture"] = self.ticket_picture(pk)
+        if kind is EmailKind.EVENT_THANKS:
+            links["feedback"] = self.event(pk, LinkPurpose.FEEDBACK)
+        return links
 
 
 @dataclass
@@ -139,6 +173,7 @@ def _look(messages: Sequence[EmailMessage], *, now: datetime, find_people: FindP
     standings = standings_of(member_ids=owners)
     by_mail = {one.pk: members[one.member_id] for one in messages if one.member_id in members}
     fresher = refresh_notices(messages, owners=by_mail, now=now)
+    fresher += refresh_event_mails(messages)
     EmailMessage.objects.bulk_update(fresher, ["facts"])
     return _World(
         members=found,
@@ -199,6 +234,7 @@ def _decide(message: EmailMessage, world: _World, *, now: datetime, links: LinkM
         transport=terms.kind(kind).transport,
         preferences_url=links.preferences(link) if is_theirs else "",
         unsubscribe_url=links.unsubscribe(link) if _is_marketing(message) else "",
+        links=links.event_links(message),
     )
 
 

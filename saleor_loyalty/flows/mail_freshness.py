@@ -6,6 +6,7 @@ from typing import Any
 
 from saleor_loyalty.emails.models import EmailMessage
 from saleor_loyalty.emails.rules import EmailKind
+from saleor_loyalty.flows.event_freshness import overtaken_by_events
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.orders.queries import last_ordered_at
 from saleor_loyalty.points.expiring import ends_of
@@ -28,13 +29,14 @@ def overtaken(
     """Return the ids of mails that were true when they were written, and are no more.
 
     Who ordered since is not missed, points that are gone do not expire, and a tier that was kept is
-    not about to end. `owners` are the members of mails by now, by mail id. At most two queries; none
-    for other kinds.
+    not about to end, an answer may have changed. `owners` are the members of mails by now, by mail id. At most
+    three queries; none for other kinds.
     """
     known = [one for one in messages if one.pk in owners]
     return (
         _nudges_of_buyers([one for one in known if one.kind in NUDGES], owners)
         | _without_points([one for one in known if one.kind in EXPIRING], owners, now=now)
+        | overtaken_by_events(known, now=now)
         | {
             one.pk
             for one in known

@@ -1,0 +1,94 @@
+"""Mails about events that say what is true no more, and those that can be brought up to date."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from saleor_loyalty.emails.models import EmailMessage
+from saleor_loyalty.emails.rules import EmailKind
+from saleor_loyalty.events.models import Event, Invitation
+from saleor_loyalty.events.queries import times_of
+from saleor_loyalty.events.rules import OPEN, Answer, EventState
+from saleor_loyalty.flows.event_mails import event_facts, invitation_facts, texts_of
+
+# The answer that a mail is true for.
+TRUE_FOR = {
+    EmailKind.EVENT_INVITATION: frozenset({Answer.INVITED}),
+    EmailKind.EVENT_CONFIRMED: frozenset({Answer.ACCEPTED}),
+    EmailKind.EVENT_REMINDER: frozenset({Answer.ACCEPTED}),
+    EmailKind.EVENT_WAITING: frozenset({Answer.WAITING}),
+    EmailKind.EVENT_OFFERED: frozenset({Answer.OFFERED}),
+    EmailKind.EVENT_CHANGED: OPEN,
+    EmailKind.EVENT_LEFT: frozenset({Answer.CANCELLED, Answer.REMOVED, Answer.DECLINED}),
+}
+# What these tell is the event as it is when they leave.
+REFRESHED = frozenset(TRUE_FOR) - {EmailKind.EVENT_LEFT, EmailKind.EVENT_CHANGED}
+
+
+def invitations_of(messages: Sequence[EmailMessage]) -> dict[int, Invitation]:
+    """Return the invitations that mails are about, with their events, by mail id. At most one query."""
+    ids = {one.pk: one.facts["invitation"] for one in messages if "invitation" in one.facts}
+    if not ids:
+        return {}
+    found = Invitation.objects.select_related("event__program").in_bulk(set(ids.values()))
+    return {pk: found[invitation] for pk, invitation in ids.items() if invitation in found}
+
+
+def overtaken_by_events(messages: Sequence[EmailMessage], *, now: datetime) -> set[int]:
+    """Return the ids of mails about events that must not leave: answers changed, or the event did."""
+    invitations = invitations_of(messages)
+    about = [one for one in messages if "invitation" in one.facts]
+    return {
+        one.pk
+        for one in about
+        if one.pk not in invitations or _is_over(one, invitations[one.pk], now=now)
+    }
+
+
+def _is_over(message: EmailMessage, invitation: Invitation, *, now: datetime) -> bool:
+    kind, event = EmailKind(message.kind), invitation.event
+    if kind is EmailKind.EVENT_CANCELLED:
+        return event.state != EventState.CANCELLED.value
+    if kind is EmailKind.EVENT_THANKS:
+        return invitation.checked_in_at is None
+    if Answer(invitation.answer) not in TRUE_FOR[kind]:
+        return True
+    if kind is EmailKind.EVENT_LEFT:
+        return False
+    if event.state != EventState.PUBLISHED.value or now >= event.starts_at:
+        return True
+    if kind is EmailKind.EVENT_INVITATION:
+        return now >= times_of(event).answer_until
+    if kind is EmailKind.EVENT_OFFERED:
+        return invitation.offered_until is None or now >= invitation.offered_until
+    if kind is EmailKind.EVENT_REMINDER:
+        return bool(message.facts["event"]["starts_at"] != event.starts_at.isoformat())
+    is_newest: bool = message.facts["event"]["version"] == event.version
+    return kind is EmailKind.EVENT_CHANGED and not is_newest
+
+
+def refresh_event_mails(messages: Sequence[EmailMessage]) -> list[EmailMessage]:
+    """Bring mails about events up to date that changed since; return those that say something else now.
+
+    At most two queries; nothing is written.
+    """
+    wanted = [one for one in messages if one.kind in {kind.value for kind in REFRESHED}]
+    invitations = invitations_of(wanted)
+    stale = [
+        one
+        for one in wanted
+        if one.pk in invitations
+        and one.facts["event"]["version"] != invitations[one.pk].event.version
+    ]
+    events: dict[int, Event] = {
+        invitations[one.pk].event_id: invitations[one.pk].event for one in stale
+    }
+    texts = texts_of(list(events.values())) if events else {}
+    for one in stale:
+        invitation = invitations[one.pk]
+        event = events[invitation.event_id]
+        fresh = event_facts(event, texts.get(event.pk, ()))
+        sequence = one.facts["event"].get("sequence")
+        if sequence is not None:
+            fresh["event"]["sequence"] = sequence
+        one.facts = {**one.facts, **fresh, **invitation_facts(invitation, event)}
+    return stale
