@@ -23,6 +23,7 @@ MAX_HOURS = 24 * 90
 MAX_LANGUAGES = 20
 MAX_HAND_PICKED = 20_000
 MAX_SHORT_LENGTH = 250
+MAX_REASON_LENGTH = 1000
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,6 @@ from saleor_loyalty.events.rules import (
 )
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.programs.models import Program
-from saleor_loyalty.tiers.models import Tier
 
 STATES = [(state.value, state.value) for state in EventState]
 PLACES = [(place.value, place.value) for place in PlaceKind]
@@ -33,12 +32,13 @@ class Event(models.Model):
     Cancelling until `cancel_hours` before the start gives points back; an offer from the waiting list is good for
     `offer_hours`. `reminder_hours` before the start members are reminded. `audience` is an `Audience` as plain data, `languages` are
     codes of those spoken. `uid` names it in calendars for ever; `version` rises with every change of
-    what guests were told. `door_number`: links to the door with an earlier one are no good any more.
+    what guests were told, and `history` keeps what was told before, by version. `door_number`: links to the door with an earlier one are no good any more.
     """
 
     program = models.ForeignKey(Program, related_name="events", on_delete=models.PROTECT)
     uid = models.UUIDField(unique=True, default=uuid.uuid4)
     version = models.PositiveIntegerField(default=0)
+    history = models.JSONField(default=dict)
     door_number = models.PositiveIntegerField(default=0)
     state = models.CharField(max_length=16, choices=STATES, default=EventState.DRAFT.value)
     title = models.CharField(max_length=MAX_TITLE_LENGTH)
@@ -114,15 +114,15 @@ class EventTranslation(models.Model):
 
 
 class EventWave(models.Model):
-    """When which tiers are invited: all of the audience where `tiers` is empty.
+    """When which tiers are invited: all of the audience where `tier_ids` is empty.
 
-    With `only_if_free` it waits until seats are free, and invites no more members than there are seats then. Who
+    With `only_if_free` it waits until seats are free. Who
     stayed away from more than `most_no_shows` events of the last year is left out (None: nobody
     is). `sent_at`: when it was done with.
     """
 
     event = models.ForeignKey(Event, related_name="waves", on_delete=models.CASCADE)
-    tiers = models.ManyToManyField(Tier, related_name="+")
+    tier_ids = models.JSONField(default=list)
     opens_at = models.DateTimeField()
     only_if_free = models.BooleanField(default=False)
     most_no_shows = models.PositiveSmallIntegerField(null=True)
@@ -148,9 +148,9 @@ class Invitation(models.Model):
     """What a member has to do with an event, once each.
 
     `seats` are the member's own and the guests'; `code` lets them in at the door. `rank` is the position of the tier they had when they
-    began to wait. `hold_number` counts the holds of points for it, of which `price_points` is held or captured now. `is_captured`: it is spent.
+    began to wait. `hold_number` counts the holds of points for it, of which `price_points` is held or captured now, from the points of `payer`: another than the member after a merge. `is_captured`: it is spent.
     `opened_at`: when they looked at its page first. `calendar_sequence` rises with each calendar entry that
-    they are sent. `wound_up_at`: when all was done that the end of the event, or calling it off, asks for.
+    they are sent; `told_version` is the event's that they know of. `wound_up_at`: when all was done that the end of the event, or calling it off, asks for.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -168,6 +168,7 @@ class Invitation(models.Model):
     offered_until = models.DateTimeField(null=True)
     hold_number = models.PositiveIntegerField(default=0)
     price_points = models.BigIntegerField(default=0)
+    payer = models.ForeignKey(Member, related_name="+", null=True, on_delete=models.PROTECT)
     is_captured = models.BooleanField(default=False)
     code = models.CharField(max_length=32, unique=True)
     invited_at = models.DateTimeField()
@@ -180,6 +181,9 @@ class Invitation(models.Model):
     feedback_score = models.PositiveSmallIntegerField(null=True)
     feedback_text = models.TextField(blank=True, default="")
     calendar_sequence = models.PositiveIntegerField(default=0)
+    told_version = models.PositiveIntegerField(default=0)
+    awarded_points = models.BigIntegerField(default=0)
+    feedback_at = models.DateTimeField(null=True)
     wound_up_at = models.DateTimeField(null=True)
 
     class Meta:

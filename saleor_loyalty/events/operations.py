@@ -45,9 +45,7 @@ def locked_event(event_id: int) -> Event:
 def locked_invitations(event: Event) -> list[Invitation]:
     """Lock and return an event's invitations that have to do with seats now."""
     rows = Invitation.objects.select_for_update(of=("self",)).filter(event=event)
-    return list(
-        rows.filter(answer__in=[Answer.WAITING.value, Answer.OFFERED.value]).order_by("pk")
-    )
+    return list(rows.filter(answer__in=[Answer.WAITING.value, Answer.OFFERED.value]).order_by("pk"))
 
 
 def seat(event: Event, invitation: Invitation, *, seats: int) -> bool:

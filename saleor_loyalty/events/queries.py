@@ -30,9 +30,7 @@ def waiting_of(row: Invitation) -> Waiting:
 
 def places_in_line(event_ids: Collection[int], *, using: str = "default") -> dict[int, int]:
     """Return the places in the waiting lists of events, from 1, by invitation id. One query."""
-    rows = Invitation.objects.using(using).filter(
-        event__in=event_ids, answer=Answer.WAITING.value
-    )
+    rows = Invitation.objects.using(using).filter(event__in=event_ids, answer=Answer.WAITING.value)
     by_event: dict[int, list[Waiting]] = {}
     for row in rows:
         by_event.setdefault(row.event_id, []).append(waiting_of(row))

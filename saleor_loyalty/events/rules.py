@@ -19,6 +19,12 @@ MAX_GUEST_NAME_LENGTH = 100
 MAX_GUESTS = 20
 MAX_CAPACITY = 100_000
 MAX_REMINDERS = 5
+MAX_WAVES = 20
+MAX_NO_SHOWS = 50
+MAX_FEEDBACK_SCORE = 5
+DOORS_OPEN_BEFORE = timedelta(hours=3)
+DOORS_CLOSE_AFTER = timedelta(hours=12)
+FEEDBACK_WANTED_FOR = timedelta(days=60)
 
 
 class EventState(StrEnum):
@@ -95,6 +101,8 @@ class Closed(StrEnum):
     REGISTRATION_OVER = "registration_over"
     STARTED = "started"
     CANCELLED = "cancelled"
+    NOT_THERE = "not_there"
+    OVER = "over"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -46,24 +46,25 @@ def overtaken_by_events(messages: Sequence[EmailMessage], *, now: datetime) -> s
 
 def _is_over(message: EmailMessage, invitation: Invitation, *, now: datetime) -> bool:
     kind, event = EmailKind(message.kind), invitation.event
-    if kind is EmailKind.EVENT_CANCELLED:
-        return event.state != EventState.CANCELLED.value
-    if kind is EmailKind.EVENT_THANKS:
-        return invitation.checked_in_at is None
-    if Answer(invitation.answer) not in TRUE_FOR[kind]:
+    match kind:
+        case EmailKind.EVENT_CANCELLED:
+            return event.state != EventState.CANCELLED.value
+        case EmailKind.EVENT_THANKS:
+            return invitation.checked_in_at is None
+        case EmailKind.EVENT_LEFT:
+            return Answer(invitation.answer) not in TRUE_FOR[kind]
+    is_on = event.state == EventState.PUBLISHED.value and now < event.starts_at
+    if not is_on or Answer(invitation.answer) not in TRUE_FOR[kind]:
         return True
-    if kind is EmailKind.EVENT_LEFT:
-        return False
-    if event.state != EventState.PUBLISHED.value or now >= event.starts_at:
-        return True
-    if kind is EmailKind.EVENT_INVITATION:
-        return now >= times_of(event).answer_until
-    if kind is EmailKind.EVENT_OFFERED:
-        return invitation.offered_until is None or now >= invitation.offered_until
-    if kind is EmailKind.EVENT_REMINDER:
-        return bool(message.facts["event"]["starts_at"] != event.starts_at.isoformat())
-    is_newest: bool = message.facts["event"]["version"] == event.version
-    return kind is EmailKind.EVENT_CHANGED and not is_newest
+    told = message.facts["event"]
+    offered_until = invitation.offered_until or now
+    is_past: dict[EmailKind, bool] = {
+        EmailKind.EVENT_INVITATION: now >= times_of(event).answer_until,
+        EmailKind.EVENT_OFFERED: now >= offered_until,
+        EmailKind.EVENT_REMINDER: told["starts_at"] != event.starts_at.isoformat(),
+        EmailKind.EVENT_CHANGED: told["version"] != event.version,
+    }
+    return is_past.get(kind, False)
 
 
 def refresh_event_mails(messages: Sequence[EmailMessage]) -> list[EmailMessage]:

@@ -25,11 +25,12 @@ def no_places(_: Collection[str]) -> Mapping[str, tuple[int, str]]:
     return {}
 
 
-def tiers_in_force(members: Collection[Member]) -> dict[int, Tier]:
+def tiers_in_force(members: Collection[Member], *, using: str = "default") -> dict[int, Tier]:
     """Return the tiers that are in force for members, by member id. Four queries."""
-    ladders = ladders_of(program_ids={member.program_id for member in members})
-    rows = standings_of(member_ids={member.pk for member in members})
-    tiers = Tier.objects.in_bulk({tier.tier_id for one in ladders.values() for tier in one.tiers})
+    ladders = ladders_of(program_ids={member.program_id for member in members}, using=using)
+    rows = standings_of(member_ids={member.pk for member in members}, using=using)
+    tier_ids = {tier.tier_id for one in ladders.values() for tier in one.tiers}
+    tiers = Tier.objects.using(using).in_bulk(tier_ids)
     found = {}
     for member in members:
         row, ladder = rows.get(member.pk), ladders.get(member.program_id)
@@ -49,12 +50,16 @@ def early_of(tier: Tier | None) -> timedelta:
 
 
 def guests_of(
-    members: Collection[Member], *, audience: Audience, places: OrderPlaces = no_places
+    members: Collection[Member],
+    *,
+    audience: Audience,
+    places: OrderPlaces = no_places,
+    using: str = "default",
 ) -> dict[int, Guest]:
     """Return members as an audience wants them, by member id. Five queries, and those of `places`."""
     ids = [member.pk for member in members]
-    tiers = tiers_in_force(members) if audience.tier_ids else {}
-    orders = SettledOrder.objects.filter(member__in=ids, outcome=Outcome.EARNED.value)
+    tiers = tiers_in_force(members, using=using) if audience.tier_ids else {}
+    orders = SettledOrder.objects.using(using).filter(member__in=ids, outcome=Outcome.EARNED.value)
     last = {
         member_id: (order_id, placed_at)
         for member_id, order_id, placed_at in orders.order_by("member_id", "-order_placed_at")

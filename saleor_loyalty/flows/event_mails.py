@@ -101,10 +101,14 @@ class EventMails:
         self.event, self.now = event, now
         self.facts = event_facts(event, texts_of([event]).get(event.pk, ()))
         self.desk: Desk = open_desk(member_ids={one.member_id for one in invitations}, now=now)
+        self._in_calendars: list[Invitation] = []
 
-    def queue(self, kind: EmailKind, invitations: Iterable[Invitation], **more: Any) -> int:
-        """Queue a kind of mail to members; return how many. See `write`."""
-        return self.desk.queue([self.write(kind, one, **more) for one in invitations])
+    def queue(self, requests: Iterable[EmailRequest | None]) -> int:
+        """Queue mails that were written, with what calendars know by them; return how many."""
+        queued = self.desk.queue(requests)
+        Invitation.objects.bulk_update(self._in_calendars, ["calendar_sequence"])
+        self._in_calendars.clear()
+        return queued
 
     def write(
         self,
@@ -117,7 +121,7 @@ class EventMails:
     ) -> EmailRequest | None:
         """Return a mail about an invitation, one for each `cause`; None where its kind is off.
 
-        With a calendar entry the invitation's `calendar_sequence` rises, and is written.
+        With a calendar entry the invitation's `calendar_sequence` rises.
         """
         member = self.desk.members.get(invitation.member_id)
         if member is None or not self.desk.is_on(kind, member):
@@ -126,7 +130,7 @@ class EventMails:
         told = {**self.facts, **invitation_facts(invitation, self.event), **(facts or {})}
         if calendar:
             invitation.calendar_sequence += 1
-            invitation.save(update_fields=["calendar_sequence"])
+            self._in_calendars.append(invitation)
             told["calendar"] = dict(calendar)
             told["event"] = {**told["event"], "sequence": invitation.calendar_sequence}
         return self.desk.request(
@@ -153,7 +157,7 @@ def tell_of_steps(
         return 0
     mails = EventMails(event, [one for one, _ in told], now=now)
     places = places_in_line([event.pk])
-    return mails.desk.queue(
+    return mails.queue(
         [
             mails.write(
                 AFTER[Answer(one.answer)],
@@ -170,4 +174,6 @@ def tell_of_removal(step: InvitationStep, event: Event, *, now: datetime, points
     """Queue the mail to who was taken off an event by staff; return how many mails."""
     mails = EventMails(event, [step.invitation], now=now)
     facts = {"points_given_back": points}
-    return mails.queue(EmailKind.EVENT_LEFT, [step.invitation], cause=step.pk, facts=facts)
+    return mails.queue(
+        [mails.write(EmailKind.EVENT_LEFT, step.invitation, cause=step.pk, facts=facts)]
+    )

@@ -29,6 +29,7 @@ def hold_price(invitation: Invitation, event: Event, *, price_points: int, now: 
     invitation.price_points, invitation.is_captured = price_points, False
     if price_points:
         invitation.hold_number += 1
+        invitation.payer_id = invitation.member_id
         postings.append(
             Authorize(
                 **_common(invitation, event, now=now),
@@ -83,7 +84,7 @@ def _back(invitation: Invitation, event: Event, *, now: datetime) -> list[Postin
 def _common(invitation: Invitation, event: Event, *, now: datetime) -> dict[str, Any]:
     return {
         "program_id": event.program_id,
-        "member_id": invitation.member_id,
+        "member_id": invitation.payer_id,
         "effective_at": now,
         "note": event.title,
         "details": {"event": event.pk, "title": event.title},

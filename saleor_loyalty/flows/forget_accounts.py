@@ -7,6 +7,7 @@ from django.db.models import Exists, OuterRef
 
 from saleor_loyalty.emails.models import EmailMessage
 from saleor_loyalty.emails.operations import forget
+from saleor_loyalty.events.models import Invitation
 from saleor_loyalty.mailings.models import MemberPreferences, PersonalDay
 from saleor_loyalty.members.models import Member
 
@@ -14,7 +15,7 @@ CHUNK = 500
 
 
 def forget_accounts() -> int:
-    """Forget days, preferences and what mails said of members whose account is gone.
+    """Forget days, preferences, what mails said and what guests told of members whose account is gone.
 
     The anonymous ledger stays, and so does that mails were sent, and when. Returns how many
     members had something left; a repeat changes nothing.
@@ -25,12 +26,19 @@ def forget_accounts() -> int:
     chosen = MemberPreferences.objects.filter(member=OuterRef("pk")).exclude(
         accepts_marketing=False, stopped=[], language_code="", time_zone=""
     )
-    found = gone.filter(Exists(mails) | Exists(days) | Exists(chosen)).order_by("pk")
+    guests = Invitation.objects.filter(member=OuterRef("pk")).exclude(
+        guests=[], dietary="", access="", feedback_text=""
+    )
+    found = gone.filter(Exists(mails) | Exists(days) | Exists(chosen) | Exists(guests))
+    found = found.order_by("pk")
     forgotten = 0
     for member_ids in batched(list(found.values_list("pk", flat=True)), CHUNK):
         with transaction.atomic():
             forget(member_ids=member_ids)
             PersonalDay.objects.filter(member__in=member_ids).delete()
             MemberPreferences.objects.filter(member__in=member_ids).delete()
+            Invitation.objects.filter(member__in=member_ids).update(
+                guests=[], dietary="", access="", feedback_text=""
+            )
         forgotten += len(member_ids)
     return forgotten

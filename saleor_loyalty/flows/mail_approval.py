@@ -45,6 +45,7 @@ class Person:
 
     email: str
     first_name: str = ""
+    last_name: str = ""
     language_code: str = ""
     is_confirmed: bool = True
 

@@ -1,48 +1,54 @@
-"""Staff make events, publish, move, cancel and end them; seats and points follow."""
+"""Staff make events, publish, move and call them off; guests hear of it soon after."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 
-from saleor_loyalty.errors import LoyaltyError
-from saleor_loyalty.events.checks import EventTexts, EventValues, check_event, check_texts
-from saleor_loyalty.events.models import Event, EventTranslation, Invitation
-from saleor_loyalty.events.operations import (
-    locked_event,
-    note_answer,
-    offer_free_seats,
-    seats_of,
+from saleor_loyalty.events.checks import (
+    MAX_REASON_LENGTH,
+    EventTexts,
+    EventValues,
+    check_event,
+    check_texts,
 )
+from saleor_loyalty.events.models import Event, EventTranslation, EventWave
+from saleor_loyalty.events.operations import EventStateInvalid, locked_event, move_line
 from saleor_loyalty.events.rules import (
-    SEATED,
-    Answer,
+    MAX_NO_SHOWS,
+    MAX_WAVES,
     Audience,
     EventInvalid,
     EventState,
     PlaceKind,
 )
-from saleor_loyalty.flows.answer_invitations import capture_price, return_price
-from saleor_loyalty.points.operations import lock_members
+from saleor_loyalty.flows.event_mails import tell_of_steps
 from saleor_loyalty.programs.models import Program
 from saleor_loyalty.programs.operations import ProgramNotFound
+from saleor_loyalty.tiers.models import Tier
 
 PLAIN = [
     one.name
     for one in fields(EventValues)
     if one.name not in {"audience", "place_kind", "reminder_hours", "languages"}
 ]
-# What calendars of guests show: a change of it makes a new version of their entry.
-IN_CALENDARS = ("title", "place", "place_url", "starts_at", "ends_at", "time_zone")
-WAITING = frozenset({Answer.INVITED, Answer.WAITING, Answer.OFFERED, Answer.ACCEPTED})
+# What guests were told: a change of it makes a new version, which they hear of.
+TOLD = ("place_kind", "place", "place_url", "starts_at", "ends_at", "time_zone")
+TEXTS = ("title", "story", "place", "age_note")
+LIVE = frozenset({EventState.DRAFT.value, EventState.PUBLISHED.value})
 
 
-class EventStateInvalid(LoyaltyError):
-    """An event is not in a state in which that can be done; `state` is where it is."""
+@dataclass(frozen=True, kw_only=True)
+class WaveValues:
+    """What staff say of a wave; `wave_id` of one that is there already. See `EventWave`."""
 
-    code = "event_state_invalid"
+    opens_at: datetime
+    tier_ids: tuple[int, ...] = ()
+    only_if_free: bool = False
+    most_no_shows: int | None = None
+    wave_id: int | None = None
 
 
 @transaction.atomic
@@ -51,6 +57,7 @@ def create_event(
     program_id: int,
     values: Mapping[str, Any],
     translations: Sequence[EventTexts] = (),
+    waves: Sequence[WaveValues] | None = None,
     now: datetime,
 ) -> Event:
     """Make an event, as a draft that nobody sees. `values` are fields of `EventValues`.
@@ -66,6 +73,7 @@ def create_event(
     event = Event(program_id=program_id, created_at=now)
     _write(event, wanted, now=now)
     _set_translations(event, translations)
+    _set_waves(event, waves)
     return event
 
 
@@ -75,12 +83,13 @@ def update_event(
     event_id: int,
     values: Mapping[str, Any],
     translations: Sequence[EventTexts] = (),
+    waves: Sequence[WaveValues] | None = None,
     now: datetime,
 ) -> Event:
-    """Set fields of an event; the others stay. More seats go to those who wait.
+    """Set fields of an event, and translations; what is not named stays. `waves` are all that are yet to come.
 
-    What guests have in their calendars gets a higher sequence when it changes. The price of those who
-    have their seats stays as it was.
+    Who was told another time or place hears of the change soon after. More seats go to those who wait; the price of
+    those who have their seats stays as it was.
 
     Raises:
         EventNotFound, EventInvalid: also a capacity below the seats that are taken.
@@ -88,7 +97,7 @@ def update_event(
 
     """
     event = locked_event(event_id)
-    if event.state not in (EventState.DRAFT.value, EventState.PUBLISHED.value):
+    if event.state not in LIVE:
         raise EventStateInvalid(field="event", state=event.state)
     before = values_of(event)
     wanted = replace(before, **values)
@@ -96,17 +105,28 @@ def update_event(
     if wanted.capacity < event.seats_taken:
         problem = f"must be at least {event.seats_taken}, the seats that are taken"
         raise EventInvalid(field="capacity", problem=problem)
-    if any(getattr(wanted, name) != getattr(before, name) for name in IN_CALENDARS):
-        event.sequence += 1
+    is_published = event.state == EventState.PUBLISHED.value
+    is_moved = any(getattr(wanted, name) != getattr(before, name) for name in TOLD)
+    if is_published and is_moved:
+        if wanted.starts_at is not None and wanted.starts_at <= now:
+            raise EventInvalid(field="starts_at", problem="must lie in the future")
+        event.history[str(event.version)] = {
+            "starts_at": event.starts_at.isoformat(),
+            "time_zone": event.time_zone,
+            "place": event.place,
+        }
+        event.version += 1
     _write(event, wanted, now=now)
     _set_translations(event, translations)
-    offer_free_seats(event, now=now)
+    _set_waves(event, waves)
+    if is_published:
+        tell_of_steps(move_line(event, now=now), event, now=now)
     return event
 
 
 @transaction.atomic
 def publish_event(*, event_id: int, now: datetime) -> Event:
-    """Let members see an event and answer. A repeat changes nothing.
+    """Let members see an event and answer, and its waves run. A repeat changes nothing.
 
     Raises:
         EventNotFound, EventInvalid: it has begun already.
@@ -126,78 +146,61 @@ def publish_event(*, event_id: int, now: datetime) -> Event:
 
 
 @transaction.atomic
-def cancel_event(*, event_id: int, reason: str, actor: str, now: datetime) -> Event:
-    """Cancel an event: all seats are free, and all points come back, also those that were spent.
+def cancel_event(*, event_id: int, reason: str, now: datetime) -> Event:
+    """Call an event off: nobody can answer any more; points come back and guests hear of it soon after.
 
-    A repeat changes nothing.
+    `reason` is what they read. A repeat changes nothing. A draft is never heard of.
 
     Raises:
-        EventNotFound.
+        EventNotFound, EventInvalid: the reason is too long.
         EventStateInvalid: it is over.
 
     """
-    event, invitations = _locked_with_guests(event_id)
+    if len(reason) > MAX_REASON_LENGTH:
+        problem = f"must have at most {MAX_REASON_LENGTH} characters"
+        raise EventInvalid(field="reason", problem=problem)
+    event = locked_event(event_id)
     if event.state == EventState.CANCELLED.value:
         return event
     if event.state == EventState.DONE.value:
         raise EventStateInvalid(field="event", state=event.state)
-    for invitation in invitations:
-        return_price(invitation, event, now=now)
-        invitation.offered_until = invitation.waiting_since = None
-        if Answer(invitation.answer) in WAITING:
-            note_answer(invitation, Answer.REMOVED, now=now, actor=actor, note=reason)
-        else:
-            invitation.save()
-    event.state, event.cancel_reason, event.updated_at = EventState.CANCELLED.value, reason, now
-    event.sequence += 1
-    event.seats_taken = 0
-    event.save()
+    event.state, event.cancel_reason, event.updated_at = (
+        EventState.CANCELLED.value,
+        reason.strip(),
+        now,
+    )
+    event.save(update_fields=["state", "cancel_reason", "updated_at"])
     return event
 
 
 @transaction.atomic
-def end_event(*, event_id: int, now: datetime) -> Event:
-    """End an event that is over: prices are spent, and who did not come is noted as a no-show.
+def delete_event(*, event_id: int) -> None:
+    """Delete a draft.
 
-    A repeat, and an event that is not over, change nothing.
+    Raises:
+        EventNotFound.
+        EventStateInvalid: members know it.
+
+    """
+    event = locked_event(event_id)
+    if event.state != EventState.DRAFT.value:
+        raise EventStateInvalid(field="event", state=event.state)
+    event.delete()
+
+
+@transaction.atomic
+def change_door(*, event_id: int, now: datetime) -> Event:
+    """End all links to an event's door; there is a new one.
 
     Raises:
         EventNotFound.
 
     """
-    event, invitations = _locked_with_guests(event_id)
-    if event.state != EventState.PUBLISHED.value or now < event.ends_at:
-        return event
-    for invitation in invitations:
-        if invitation.answer == Answer.ACCEPTED.value:
-            capture_price(invitation, event, now=now)
-            invitation.is_no_show = invitation.checked_in_at is None
-            invitation.save()
-        elif invitation.answer == Answer.OFFERED.value:
-            event.seats_taken -= seats_of(invitation)
-            invitation.offered_until = None
-            note_answer(invitation, Answer.DECLINED, now=now)
-    event.state, event.updated_at = EventState.DONE.value, now
-    event.save()
+    event = locked_event(event_id)
+    event.door_number += 1
+    event.updated_at = now
+    event.save(update_fields=["door_number", "updated_at"])
     return event
-
-
-def _locked_with_guests(event_id: int) -> tuple[Event, list[Invitation]]:
-    """Lock an event with the members who have to do with it, members first as everywhere."""
-    while True:
-        ids = set(Invitation.objects.filter(event=event_id).values_list("member", flat=True))
-        lock_members(member_ids=ids)
-        event = locked_event(event_id)
-        rows = Invitation.objects.select_for_update(of=("self",)).filter(event=event)
-        invitations = list(rows.order_by("pk"))
-        if {one.member_id for one in invitations} <= ids:
-            return event, invitations
-        # Somebody came while we waited for the event: their lock would come after it.
-        missing = [one for one in invitations if one.member_id not in ids and one.price_points]
-        if not missing:
-            return event, invitations
-        lock_members(member_ids={one.member_id for one in missing})
-        return event, invitations
 
 
 def values_of(event: Event) -> EventValues:
@@ -229,13 +232,40 @@ def _set_translations(event: Event, translations: Sequence[EventTexts]) -> None:
         EventTranslation.objects.update_or_create(
             event=event,
             language_code=texts.language_code.lower(),
-            defaults={
-                name: getattr(texts, name) for name in ("title", "story", "place", "age_note")
-            },
+            defaults={name: getattr(texts, name).strip() for name in TEXTS},
         )
 
 
-def seated(event: Event) -> list[Invitation]:
-    """Return the invitations that have seats."""
-    answers = [answer.value for answer in SEATED]
-    return list(Invitation.objects.filter(event=event, answer__in=answers).order_by("pk"))
+def _set_waves(event: Event, waves: Sequence[WaveValues] | None) -> None:
+    """Write the waves that are yet to come; those that went out stay as they are."""
+    if waves is None:
+        return
+    if len(waves) > MAX_WAVES:
+        raise EventInvalid(field="waves", problem=f"must be at most {MAX_WAVES}")
+    to_come = {one.pk: one for one in event.waves.filter(sent_at=None)}
+    known = set(Tier.objects.filter(program=event.program_id).values_list("pk", flat=True))
+    kept = set()
+    for wave in waves:
+        _check_wave(wave, event, known_tiers=known)
+        if wave.wave_id is not None and wave.wave_id not in to_come:
+            raise EventInvalid(field="waves", problem="this one went out already, or is none")
+        row = to_come.get(wave.wave_id or 0) or EventWave(event=event)
+        row.opens_at, row.only_if_free = wave.opens_at, wave.only_if_free
+        row.tier_ids, row.most_no_shows = list(wave.tier_ids), wave.most_no_shows
+        row.save()
+        kept.add(row.pk)
+    EventWave.objects.filter(pk__in=set(to_come) - kept).delete()
+
+
+def _check_wave(wave: WaveValues, event: Event, *, known_tiers: set[int]) -> None:
+    problem = ""
+    if wave.opens_at.tzinfo is None:
+        problem = "need a time with a zone"
+    elif wave.opens_at >= event.starts_at:
+        problem = "must come before the event starts"
+    elif set(wave.tier_ids) - known_tiers:
+        problem = "must be for tiers of the programme"
+    elif wave.most_no_shows is not None and not 0 <= wave.most_no_shows <= MAX_NO_SHOWS:
+        problem = f"can allow 0 to {MAX_NO_SHOWS} events that a member stayed away from"
+    if problem:
+        raise EventInvalid(field="waves", problem=problem)

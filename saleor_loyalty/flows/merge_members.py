@@ -13,6 +13,7 @@ from saleor_loyalty.errors import LoyaltyError
 from saleor_loyalty.flows.adjust_points import MemberNotFound
 from saleor_loyalty.flows.evaluate_tiers import evaluate_tiers
 from saleor_loyalty.flows.grant_benefits import identity_of
+from saleor_loyalty.flows.merge_invitations import release_prices, take_over_invitations
 from saleor_loyalty.mailings.operations import merge_preferences
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.orders.models import SettledOrder
@@ -58,6 +59,7 @@ def merge_members(*, member_id: int, into_id: int, actor: str, now: datetime) ->
     member, into = found[member_id], found[into_id]
     if member.merged_into_id == into.pk:
         return into
+    prices = release_prices(member, now=now)
     _check(member, into)
     member.merged_into = into
     member.merged_at = now
@@ -67,6 +69,7 @@ def merge_members(*, member_id: int, into_id: int, actor: str, now: datetime) ->
     _take_over(member, into)
     merge_preferences(member_id=member.pk, into_id=into.pk, actor=actor, now=now)
     move_points(member, into, actor=actor, now=now)
+    take_over_invitations(member, into, prices=prices, now=now)
     _take_over_tier(member, into)
     _free_from_years(into)
     evaluate_tiers(member_ids=[into.pk], now=now, because=ChangeKind.MERGED, actor=actor)

@@ -124,6 +124,7 @@ class LoyaltyPlugin(BasePlugin):
         {"name": "postal_address", "value": ""},
         {"name": "reply_to", "value": ""},
         {"name": "preferences_url", "value": ""},
+        {"name": "rsvp_url", "value": ""},
         {"name": "emails_per_minute", "value": ""},
         {"name": "event_url", "value": ""},
         {"name": "event_secret", "value": ""},
@@ -173,6 +174,14 @@ class LoyaltyPlugin(BasePlugin):
             ),
             "label": "Page of preferences",
         },
+        "rsvp_url": {
+            "type": ConfigurationTypeField.STRING,
+            "help_text": (
+                "The storefront's own pages where members answer invitations; at its end it gets accept, decline, ticket or "
+                "feedback, a slash and the token. Empty: our pages."
+            ),
+            "label": "Pages of invitations",
+        },
         "emails_per_minute": {
             "type": ConfigurationTypeField.STRING,
             "help_text": "How many mails the mail server takes in a minute. Empty: any number.",
@@ -209,6 +218,7 @@ class LoyaltyPlugin(BasePlugin):
             ("accent_color", settings.accent_color, validate_color),
             ("reply_to", settings.reply_to, validate_email),
             ("preferences_url", settings.preferences_url, URLValidator(["http", "https"])),
+            ("rsvp_url", settings.rsvp_url, URLValidator(["http", "https"])),
             ("emails_per_minute", settings.emails_per_minute, validate_rate),
             ("event_url", settings.event_url, validate_event_url),
         )

@@ -17,6 +17,7 @@ from saleor_loyalty.flows.claim_members import claim_members
 from saleor_loyalty.flows.forget_accounts import forget_accounts
 from saleor_loyalty.flows.grant_benefits import grant_due_benefits, issue_benefits
 from saleor_loyalty.flows.greet_members import greet_members
+from saleor_loyalty.flows.invite_members import run_due_waves
 from saleor_loyalty.flows.keep_rewards import (
     close_cancelled,
     expire_redemptions,
@@ -34,7 +35,14 @@ from saleor_loyalty.flows.reward_activities import reward_late_sign_ups
 from saleor_loyalty.flows.reward_days import reward_birthdays, reward_personal_days
 from saleor_loyalty.flows.send_statements import send_statements
 from saleor_loyalty.flows.settle_orders import SettleReport, settle_due_orders
+from saleor_loyalty.flows.tell_of_changes import remind_guests, tell_of_changes
 from saleor_loyalty.flows.warn_of_expiry import warn_of_expiry
+from saleor_loyalty.flows.wind_up_events import (
+    end_events,
+    forget_notes,
+    move_lines,
+    wind_up_events,
+)
 from saleor_loyalty.orders.operations import advance_sweep, mark_due
 from saleor_loyalty.orders.queries import swept_until
 from saleor_loyalty.points.sweeps import expire_due, mature_due, void_due_holds
@@ -45,6 +53,7 @@ from saleor_loyalty.shop.orders import (
     changed_orders,
     claimable_guest_orders,
     load_order_facts,
+    places_of_orders,
 )
 from saleor_loyalty.shop.points_means import shut_used
 from saleor_loyalty.shop.post_office import post_office
@@ -89,6 +98,11 @@ BEAT_SCHEDULE = {
     },
     "loyalty-review-tiers": {
         "task": "saleor_loyalty.plugin.tasks.review_tiers_task",
+        "schedule": timedelta(minutes=1),
+        "options": {"expires": 60},
+    },
+    "loyalty-look-after-events": {
+        "task": "saleor_loyalty.plugin.tasks.look_after_events_task",
         "schedule": timedelta(minutes=1),
         "options": {"expires": 60},
     },
@@ -205,6 +219,22 @@ def keep_rewards_task() -> None:
 
 @app.task
 @allow_writer()
+def look_after_events_task() -> None:
+    """Do what time and staff ask of events: waves, offers, changes, reminders, and their end."""
+    if load_settings() is None:
+        return
+    _in_turn(
+        end_events,
+        wind_up_events,
+        tell_of_changes,
+        move_lines,
+        partial(run_due_waves, places=places_of_orders),
+        remind_guests,
+    )
+
+
+@app.task
+@allow_writer()
 def look_after_spendings_task() -> None:
     """Give back points on checkouts that are gone, changed or took too long."""
     if load_settings() is None:
@@ -241,6 +271,7 @@ def hourly_task() -> None:
         reward_personal_days,
         move_late_points,
         _forget_accounts,
+        forget_notes,
         grant_due_benefits,
         greet_members,
         warn_of_expiry,
@@ -262,7 +293,7 @@ def _in_turn(*works: Callable[..., object]) -> None:
         try:
             work(now=timezone.now())
         except Exception:
-            logger.exception("Loyalty: %s failed", work.__name__)
+            logger.exception("Loyalty: %s failed", work)
 
 
 @app.task

@@ -44,22 +44,15 @@ def link_maker(settings: LoyaltySettings) -> LinkMaker:
     return LinkMaker(
         base=build_absolute_uri(f"/plugins/{PLUGIN_ID}/"),
         preferences_base=settings.preferences_url,
+        events_base=settings.rsvp_url,
     )
 
 
 def find_people(user_ids: Collection[int]) -> dict[int, Person]:
     """Return how active customers can be written to, by the id of their account. One query."""
     users = User.objects.filter(pk__in=user_ids, is_active=True).exclude(email="")
-    columns = ("pk", "email", "first_name", "language_code", "is_confirmed")
-    return {
-        pk: Person(
-            email=email,
-            first_name=first_name,
-            language_code=language_code,
-            is_confirmed=is_confirmed,
-        )
-        for pk, email, first_name, language_code, is_confirmed in users.values_list(*columns)
-    }
+    columns = ("email", "first_name", "last_name", "language_code", "is_confirmed")
+    return {row.pop("pk"): Person(**row) for row in users.values("pk", *columns)}
 
 
 def pictures_of(product_ids: Collection[str]) -> dict[str, str]:

@@ -20,6 +20,7 @@ class LoyaltySettings:
     postal_address: str = ""
     reply_to: str = ""
     preferences_url: str = ""
+    rsvp_url: str = ""
     event_url: str = ""
     event_secret: str = ""
     emails_per_minute: str = ""
