@@ -2,12 +2,16 @@
 
 from datetime import timedelta
 
-from saleor_loyalty.events.models import Event
+from saleor_loyalty.emails.models import EmailMessage
+from saleor_loyalty.events.models import Event, EventWave, Invitation
 from saleor_loyalty.events.rules import Audience, EventState
 from saleor_loyalty.flows.answer_invitations import Party, accept, decline
 from saleor_loyalty.points.operations import post
 from saleor_loyalty.points.queries import purses_of
+from saleor_loyalty.tiers.models import TierStanding
 from tests.factories import NOW, make_member, make_posting, make_user
+
+DAY = timedelta(days=1)
 
 
 def make_event(program, **values) -> Event:
@@ -51,3 +55,30 @@ def purse(member):
 def seats_taken(event) -> int:
     event.refresh_from_db()
     return event.seats_taken
+
+
+def answers(event) -> list[str]:
+    return list(event.invitations.order_by("pk").values_list("answer", flat=True))
+
+
+def invitation_of(member, event) -> Invitation:
+    return Invitation.objects.get(member=member, event=event)
+
+
+def in_tier(member, tier):
+    TierStanding.objects.create(
+        member=member, program=member.program, tier=tier, earned=tier, since=NOW
+    )
+    return member
+
+
+def make_wave(event, *, opens_at=NOW, **values) -> EventWave:
+    return EventWave.objects.create(event=event, opens_at=opens_at, **values)
+
+
+def mails(kind: str, **where) -> list[EmailMessage]:
+    return list(EmailMessage.objects.filter(kind=kind, **where).order_by("pk"))
+
+
+def mark_sent(*kinds: str) -> None:
+    EmailMessage.objects.filter(kind__in=kinds).update(status="sent", sent_at=NOW)

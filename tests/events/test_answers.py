@@ -1,6 +1,8 @@
 """Answers to invitations: seats, the waiting list, offers and points."""
 
+from contextlib import suppress
 from datetime import timedelta
+from random import Random
 
 import pytest
 
@@ -14,15 +16,24 @@ from saleor_loyalty.events.rules import (
     Waiting,
     next_in_line,
 )
+from saleor_loyalty.flows.answer_invitations import remove_guest
 from saleor_loyalty.points.rules import InsufficientPoints
 from saleor_loyalty.points.verification import find_drift
-from saleor_loyalty.tiers.models import TierStanding
-from tests.events.parties import come, leave, make_event, make_guest, purse, seats_taken
+from tests.events.parties import (
+    DAY,
+    answers,
+    come,
+    in_tier,
+    leave,
+    mails,
+    make_event,
+    make_guest,
+    purse,
+    seats_taken,
+)
 from tests.factories import NOW, make_program
 from tests.threads import in_threads
 from tests.tiers.ladders import make_ladder
-
-DAY = timedelta(days=1)
 
 
 @pytest.fixture
@@ -33,17 +44,6 @@ def program(db):
 @pytest.fixture
 def ada(program):
     return make_guest(program, "ada", points=1000)
-
-
-def in_tier(member, tier):
-    TierStanding.objects.create(
-        member=member, program=member.program, tier=tier, earned=tier, since=NOW
-    )
-    return member
-
-
-def answers(event):
-    return list(event.invitations.order_by("pk").values_list("answer", flat=True))
 
 
 def test_who_comes_takes_a_seat_for_each_of_the_party(program, ada):
@@ -208,17 +208,139 @@ def test_too_many_guests_and_impossible_names_are_refused(program, ada):
     assert not Invitation.objects.exists()
 
 
+def test_each_answer_is_followed_by_its_mail_and_a_repeat_by_none(program, ada):
+    event = make_event(program, capacity=1, price_points=100)
+    second = make_guest(program, "second", points=100)
+
+    for _ in range(2):
+        come(ada, event)
+        come(second, event)
+    for _ in range(2):
+        leave(ada, event)
+
+    told = [
+        (mail.kind, mail.member_id, mail.facts.get("waiting_place"))
+        for mail in sorted(
+            mails("event_confirmed")
+            + mails("event_waiting")
+            + mails("event_left")
+            + mails("event_offered"),
+            key=lambda mail: mail.pk,
+        )
+    ]
+    assert told == [
+        ("event_confirmed", ada.pk, ""),
+        ("event_waiting", second.pk, 1),
+        ("event_left", ada.pk, ""),
+        ("event_offered", second.pk, ""),
+    ]
+    (left,) = mails("event_left")
+    assert left.facts["points_given_back"] == 100
+    assert left.facts["calendar"] == {"method": "CANCEL", "partstat": "DECLINED"}
+    (confirmed,) = mails("event_confirmed")
+    assert confirmed.facts["event"]["sequence"] < left.facts["event"]["sequence"]
+
+
+def test_who_has_seats_may_come_with_fewer_after_registration_closed_but_not_with_more(
+    program, ada
+):
+    event = make_event(program, registration_closes_at=NOW + DAY)
+    come(ada, event, "Mia", "Bo")
+
+    come(ada, event, "Mia", now=NOW + 2 * DAY)
+    with pytest.raises(EventClosed):
+        come(ada, event, "Mia", "Bo", now=NOW + 2 * DAY)
+
+    assert seats_taken(event) == 2
+
+
+def test_a_seat_whose_offer_lapsed_goes_to_who_waits_not_to_who_comes_by(program, ada):
+    event = make_event(program, capacity=1)
+    come(ada, event)
+    first, second = make_guest(program, "first"), make_guest(program, "second")
+    come(first, event)
+    come(second, event, now=NOW + timedelta(minutes=1))
+    leave(ada, event)
+
+    passer_by = make_guest(program, "passer")
+    assert come(passer_by, event, now=NOW + 2 * DAY).answer == "waiting"
+
+    assert answers(event) == ["cancelled", "declined", "offered", "waiting"]
+
+
+def test_staff_take_a_guest_off_and_points_come_back(program, ada):
+    event = make_event(program, capacity=1, price_points=100)
+    invitation = come(ada, event)
+    second = make_guest(program, "second", points=100)
+    come(second, event)
+
+    for _ in range(2):
+        remove_guest(invitation_id=invitation.pk, actor="Cleo", note="Asked for it", now=NOW)
+
+    assert answers(event) == ["removed", "offered"]
+    assert (purse(ada).available, purse(ada).held) == (1000, 0)
+    assert len(mails("event_left")) == 1
+    with pytest.raises(EventNotFound):
+        come(ada, event)
+
+
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
-def test_64_members_at_once_on_10_seats_are_10_guests_and_54_in_the_waiting_list():
+def test_64_members_at_once_on_10_seats_are_10_guests_and_54_in_line():
     program = make_program()
+    silver, gold = make_ladder(program)
     event = make_event(program, capacity=10, guests_allowed=0, price_points=10)
-    members = [make_guest(program, f"guest{number}", points=100) for number in range(64)]
+    members = [
+        in_tier(make_guest(program, f"guest{number}", points=100), gold if number % 3 else silver)
+        for number in range(64)
+    ]
 
-    results = in_threads(64, lambda number: come(members[number], event))
+    def one(number):
+        return come(members[number], event, now=NOW + timedelta(seconds=number))
+
+    results = in_threads(64, one)
 
     assert not [one for one in results if isinstance(one, Exception)]
     assert sorted(answers(event)) == ["accepted"] * 10 + ["waiting"] * 54
     assert seats_taken(event) == 10
     assert sum(purse(member).held for member in members) == 100
+    in_line = sorted(
+        (number for number in range(64) if results[number].answer == "waiting"),
+        key=lambda number: (number % 3 == 0, number),
+    )
+    offered = []
+    for number in (number for number in range(64) if results[number].answer == "accepted"):
+        leave(members[number], event, now=NOW + timedelta(hours=1))
+        (invitation,) = event.invitations.filter(answer="offered").exclude(member__in=offered)
+        offered.append(invitation.member)
+    assert offered == [members[number] for number in in_line[:10]]
+    assert find_drift() == []
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_a_storm_of_answers_keeps_seats_and_points_true():
+    program = make_program()
+    event = make_event(program, capacity=12, price_points=10)
+    members = [make_guest(program, f"guest{number}", points=1000) for number in range(24)]
+
+    def one(number):
+        chance = Random(number)
+        for step in range(8):
+            moment = NOW + timedelta(minutes=10 * step)
+            with suppress(SeatsTaken, EventNotFound):
+                if chance.random() < 0.65:
+                    come(members[number], event, *["Mia", "Bo"][: chance.randrange(3)], now=moment)
+                else:
+                    leave(members[number], event, now=moment)
+
+    assert [one for one in in_threads(24, one) if one is not None] == []
+
+    seated = event.invitations.filter(answer__in=["accepted", "offered"])
+    assert seats_taken(event) == sum(one.seats for one in seated) <= 12
+    free = 12 - seats_taken(event)
+    assert all(one.seats > free for one in event.invitations.filter(answer="waiting"))
+    held = sum(one.seats for one in event.invitations.filter(answer="accepted")) * 10
+    assert sum(purse(member).held for member in members) == held
+    assert sum(purse(member).available for member in members) == 24_000 - held
     assert find_drift() == []
