@@ -91,7 +91,7 @@ def accept(
     wanted, had = 1 + len(names), seats_of(invitation)
     why = _closed(event, invitation, now=now, early=early_of(tier))
     keeps_seats = invitation.answer == Answer.ACCEPTED.value and wanted <= had
-    if why is not None and not (keeps_seats and now < event.starts_at):
+    if why is not None and not (keeps_seats and why is Closed.REGISTRATION_OVER):
         raise EventClosed(field="event", why=why)
     was = Answer(invitation.answer), invitation.seats
     invitation.guests = list(names)
@@ -110,7 +110,7 @@ def accept(
     if (answer, wanted) == was and invitation.pk:
         invitation.save()
     else:
-        invitation.answered_at = now
+        invitation.answered_at, invitation.told_version = now, event.version
         steps.append(note_answer(invitation, answer, now=now, actor=actor))
     tell_of_steps([*steps, *move_line(event, now=now)], event, now=now)
     return invitation
