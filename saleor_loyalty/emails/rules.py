@@ -1,7 +1,7 @@
 """Rules of the mail queue, in pure Python."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -159,7 +159,8 @@ class Go:
     """A mail may leave: to whom, in which language, how, and where they can stop it.
 
     `preferences_url` leads to the page where the member chooses; `unsubscribe_url` takes the
-    one-click POST of RFC 8058. `kind`: the plain form that goes in place of a special one.
+    one-click POST of RFC 8058. `kind`: the plain form that goes in place of a special one. `links`
+    are addresses that the mail links to, by name.
     """
 
     recipient: str
@@ -169,6 +170,7 @@ class Go:
     preferences_url: str = ""
     unsubscribe_url: str = ""
     kind: EmailKind | None = None
+    links: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

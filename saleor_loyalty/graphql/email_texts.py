@@ -17,7 +17,8 @@ from saleor.graphql.site.dataloaders import get_site_promise
 from saleor_loyalty.emails import models
 from saleor_loyalty.emails.defaults import default_texts
 from saleor_loyalty.emails.editing import LONGEST
-from saleor_loyalty.emails.kinds import KINDS, Block
+from saleor_loyalty.emails.kinds import KINDS
+from saleor_loyalty.emails.specs import Block
 from saleor_loyalty.emails.languages import language_for
 from saleor_loyalty.emails.queries import text_versions
 from saleor_loyalty.emails.rules import EmailKind

@@ -2,7 +2,8 @@ import pytest
 from django.utils import translation
 
 from saleor_loyalty.emails.formats import values_of
-from saleor_loyalty.emails.kinds import KINDS, Block
+from saleor_loyalty.emails.kinds import KINDS
+from saleor_loyalty.emails.specs import Block
 from saleor_loyalty.emails.languages import translate
 from saleor_loyalty.emails.rendering import ROOM, OwnTexts
 from saleor_loyalty.emails.rules import PLAIN_FORM, EmailKind
