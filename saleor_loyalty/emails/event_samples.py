@@ -10,6 +10,7 @@ from typing import Any
 from saleor_loyalty.emails.rules import EmailKind
 
 ZONE = "Europe/Zagreb"
+_PAGES = "https://shop.example/events/"
 _PICTURE = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 536 200' width='536' height='200'%3E"
     "%3Crect width='536' height='200' fill='%23f3d9c4'/%3E%3Ccircle cx='420' cy='64' r='38' fill='%23f8ecdf'/%3E"
@@ -73,11 +74,21 @@ _FACTS: Mapping[str, Any] = {
     "guests": ["Grace Hopper"],
     "code": "ABCD1234EFGH5678",
     "cancel_until": _at("2026-12-02T17:00"),
+    "links": {"event": f"{_PAGES}winter-tasting"},
+}
+_ASKED = {
     "links": {
-        name: f"https://shop.example/events/{name.replace('_', '-')}"
-        for name in ("accept", "decline", "event", "ticket", "feedback")
+        **_FACTS["links"],
+        "accept": f"{_PAGES}accept",
+        "decline": f"{_PAGES}decline",
     }
-    | {"ticket_picture": _QR_CODE},
+}
+_BOOKED = {
+    "links": {
+        **_FACTS["links"],
+        "ticket": f"{_PAGES}ticket",
+        "ticket_picture": _QR_CODE,
+    }
 }
 _ALONE = {"seats": 1, "guests": [], "event_price": 100}
 
@@ -85,13 +96,14 @@ EVENT_SAMPLES: Mapping[EmailKind, Mapping[str, Any]] = {
     EmailKind.EVENT_INVITATION: {
         **_FACTS,
         **_ALONE,
+        **_ASKED,
         "answer_until": _at("2026-11-27T17:00"),
     },
-    EmailKind.EVENT_CONFIRMED: {**_FACTS},
+    EmailKind.EVENT_CONFIRMED: {**_FACTS, **_BOOKED},
     EmailKind.EVENT_WAITING: {**_FACTS, "waiting_place": 3},
-    EmailKind.EVENT_OFFERED: {**_FACTS, "offered_until": _at("2026-11-24T11:00")},
+    EmailKind.EVENT_OFFERED: {**_FACTS, **_ASKED, "offered_until": _at("2026-11-24T11:00")},
     EmailKind.EVENT_LEFT: {**_FACTS, "points_given_back": 200},
-    EmailKind.EVENT_REMINDER: {**_FACTS},
+    EmailKind.EVENT_REMINDER: {**_FACTS, **_BOOKED},
     EmailKind.EVENT_CHANGED: {
         **_FACTS,
         "event": {**_EVENT, "sequence": 1},
@@ -104,7 +116,7 @@ EVENT_SAMPLES: Mapping[EmailKind, Mapping[str, Any]] = {
         "points_given_back": 200,
         "cancel_reason": "Our roaster has lost his voice.",
     },
-    EmailKind.EVENT_THANKS: {**_FACTS},
+    EmailKind.EVENT_THANKS: {**_FACTS, "links": {"feedback": f"{_PAGES}feedback"}},
 }
 
 
