@@ -8,7 +8,7 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.core.mail.message import sanitize_address
 from django.utils import translation
 
-from saleor_loyalty.emails.calendars import CalendarEntry, Method, Party, PartStat, write_calendar
+from saleor_loyalty.emails.calendars import CalendarEntry, Method, PartStat, Party, write_calendar
 from saleor_loyalty.emails.formats import first_name_of, named
 from saleor_loyalty.emails.languages import spoken
 from saleor_loyalty.emails.models import EmailMessage
@@ -134,9 +134,7 @@ def _entry_of(*, sender: MailSender, letter: Letter, language: str) -> CalendarE
         place=place,
         place_url=event.get("place_url", ""),
         url=verdict.links.get("event", ""),
-        organizer=Party(
-            address=sender.from_address, name=sender.shop.name or sender.from_name
-        ),
+        organizer=Party(address=sender.from_address, name=sender.shop.name or sender.from_name),
         attendee=Party(
             address=verdict.recipient,
             name=first_name_of(facts.get("first_name") or verdict.first_name),

@@ -47,7 +47,9 @@ def day_of(event: Mapping[str, Any]) -> str:
 @register.filter
 def hours_of(event: Mapping[str, Any]) -> str:
     """Write from when until when an event is; until which day, where it ends on another one."""
-    starts_at, ends_at = (local(event[name], event["time_zone"]) for name in ("starts_at", "ends_at"))
+    starts_at, ends_at = (
+        local(event[name], event["time_zone"]) for name in ("starts_at", "ends_at")
+    )
     locale = current_locale()
     from_zone, until_zone = zone_name(starts_at, locale), zone_name(ends_at, locale)
     is_of_one_day = starts_at.date() == ends_at.date()
@@ -59,7 +61,7 @@ def hours_of(event: Mapping[str, Any]) -> str:
         return f"{hours} {from_zone}"
     begins = f"{_time(starts_at, locale)} {from_zone}"
     ends = f"{_time(ends_at, locale)} {until_zone}"
-    return f"{begins} – {ends if is_of_one_day else f'{_day(ends_at, locale)}, {ends}'}"
+    return f"{begins} \N{EN DASH} {ends if is_of_one_day else f'{_day(ends_at, locale)}, {ends}'}"
 
 
 def zone_name(moment: datetime, locale: Locale) -> str:

@@ -19,7 +19,7 @@ _ABOUT = ("event_place", "event_price", "event_award")
 _PARTY = ("guests", "code")
 _WHEN_AND_WHERE = _("{event_start}[, {event_place}]")
 _CANCEL_UNTIL = _("[Until {cancel_until}, you get your points back.]")
-_GIVEN_BACK = _("[{points_given_back} are back on your account.]")
+_GIVEN_BACK = _("[Back on your account: {points_given_back}.]")
 _SEE = _("See the event")
 _BOOKING = _("Change or cancel")
 
@@ -131,7 +131,7 @@ EVENT_KINDS: Mapping[EmailKind, KindSpec] = {
         body=((_("It is almost time, and we look forward to having you with us."),),),
         closing=(
             (
-                _("Can you not come after all? Please cancel, and somebody else will be glad."),
+                _("Can't make it after all? Please cancel, so that somebody else can come."),
                 _CANCEL_UNTIL,
             ),
         ),
@@ -143,16 +143,14 @@ EVENT_KINDS: Mapping[EmailKind, KindSpec] = {
         link="event",
     ),
     EmailKind.EVENT_CHANGED: KindSpec(
-        name=_("Changes of your events"),
+        name=_("Changes to your events"),
         subject=_("[{first_name}, ]please note what has changed: {event_title}"),
         preheader=_WHEN_AND_WHERE,
         heading=_("Please note what has changed[, {first_name}]"),
         body=(
-            (
-                _("Something about {event_title} is different now."),
-                _("[The new time: {event_start}. It was {moved_from}.]"),
-                _("[The new place: {event_place}. It was {moved_place}.]"),
-            ),
+            (_("There is a change to {event_title}."),),
+            (_("[The new time: {event_start}. Before: {moved_from}.]"),),
+            (_("[The new place: {event_place}. Before: {moved_place}.]"),),
             (
                 _("Your answer stays as it is: there is nothing that you have to do."),
                 _("If you cannot come now, please cancel."),
@@ -194,7 +192,7 @@ EVENT_KINDS: Mapping[EmailKind, KindSpec] = {
         body=(
             (
                 _("Thank you for being with us at {event_title}."),
-                _("[{event_award} for coming are on your account.]"),
+                _("[On your account, as a thank-you: {event_award}.]"),
             ),
         ),
         reason=MEMBER,

@@ -123,6 +123,4 @@ EVENT_SAMPLES: Mapping[EmailKind, Mapping[str, Any]] = {
 def sparse_event(event: Mapping[str, Any]) -> dict[str, Any]:
     """Return what an event's card shows, without all that it can do without."""
     kept = {"uid", "sequence", "title", "place_kind", "starts_at", "ends_at", "time_zone"}
-    return {
-        name: value if name in kept else type(value)() for name, value in event.items()
-    }
+    return {name: value if name in kept else type(value)() for name, value in event.items()}
