@@ -151,7 +151,11 @@ class Round:
         return render(
             kind=letter.kind,
             language_code=verdict.language_code,
-            facts={"first_name": verdict.first_name, **message.facts},
+            facts={
+                "first_name": verdict.first_name,
+                **message.facts,
+                "links": dict(verdict.links),
+            },
             shop=sender.shop,
             own=self.texts.find(
                 letter.kind, language_code=verdict.language_code, channel_id=message.channel_id

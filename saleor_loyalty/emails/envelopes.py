@@ -1,12 +1,16 @@
 """A mail as it is handed to a mail server: sender, recipient, headers, forms and attachments."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.core.mail import EmailMultiAlternatives
 from django.core.mail.backends.base import BaseEmailBackend
 from django.core.mail.message import sanitize_address
+from django.utils import translation
 
+from saleor_loyalty.emails.calendars import CalendarEntry, Method, PartStat, Party, write_calendar
+from saleor_loyalty.emails.formats import first_name_of, named
+from saleor_loyalty.emails.languages import spoken
 from saleor_loyalty.emails.models import EmailMessage
 from saleor_loyalty.emails.rendering import RenderedEmail, ShopIdentity
 from saleor_loyalty.emails.rules import EmailKind, Go
@@ -67,8 +71,8 @@ def build_message(
 ) -> EmailMultiAlternatives:
     """Return the mail as Django sends it; its Message-ID follows from its row.
 
-    `facts["calendar"]` ({"method": "REQUEST", "content": "BEGIN:VCALENDAR..."}) makes it an
-    invitation that calendars understand. What the member may stop names where: RFC 8058.
+    `facts["calendar"]` ({"method": "REQUEST", "partstat": "ACCEPTED"}) makes it an invitation to
+    `facts["event"]` that calendars understand. What the member may stop names where: RFC 8058.
 
     Raises:
         RecipientImpossible: no mail can go to that address.
@@ -101,21 +105,52 @@ def build_message(
         headers=headers,
     )
     envelope.attach_alternative(rendered.html, "text/html")
-    calendar = message.facts.get("calendar")
-    if calendar:
-        _attach_calendar(envelope, calendar, as_form=sender.takes_calendars)
+    if message.facts.get("calendar"):
+        entry = _entry_of(sender=sender, letter=letter, language=rendered.language)
+        _attach_calendar(envelope, entry, as_form=sender.takes_calendars)
     envelope.message()
     return envelope
 
 
+def _entry_of(*, sender: MailSender, letter: Letter, language: str) -> CalendarEntry:
+    """Return what a mail puts into its reader's calendar, in their language.
+
+    A later mail has a later stamp, and the same one each time that it is tried.
+    """
+    facts, verdict = letter.message.facts, letter.verdict
+    event, calendar = facts["event"], facts["calendar"]
+    with translation.override(spoken(language)):
+        title, story, place = (named(event.get(name, "")) for name in ("title", "story", "place"))
+    return CalendarEntry(
+        uid=f"{event['uid']}@{sender.domain}",
+        sequence=event["sequence"],
+        method=Method(calendar["method"]),
+        stamped_at=letter.message.created_at,
+        starts_at=datetime.fromisoformat(event["starts_at"]),
+        ends_at=datetime.fromisoformat(event["ends_at"]),
+        time_zone=event["time_zone"],
+        title=title,
+        story=story,
+        place=place,
+        place_url=event.get("place_url", ""),
+        url=verdict.links.get("event", ""),
+        organizer=Party(address=sender.from_address, name=sender.shop.name or sender.from_name),
+        attendee=Party(
+            address=verdict.recipient,
+            name=first_name_of(facts.get("first_name") or verdict.first_name),
+        ),
+        partstat=PartStat(calendar.get("partstat") or PartStat.NEEDS_ACTION),
+    )
+
+
 def _attach_calendar(
-    envelope: EmailMultiAlternatives, calendar: Mapping[str, str], *, as_form: bool
+    envelope: EmailMultiAlternatives, entry: CalendarEntry, *, as_form: bool
 ) -> None:
     """Attach an invitation twice, as clients want it: among the forms of the mail, and as a file.
 
     By RFC 6047 the method stands in the content type.
     """
-    method, content = calendar["method"], calendar["content"]
+    method, content = entry.method.value, write_calendar(entry)
     if as_form:
         envelope.attach_alternative(content, f'text/calendar; method={method}; charset="utf-8"')
         envelope.attach("invite.ics", content, "application/ics")

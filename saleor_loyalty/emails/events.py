@@ -45,7 +45,11 @@ def event_of(message: EmailMessage, verdict: Go, rendered: RenderedEmail) -> dic
         "memberId": message.member_id,
         "orderId": message.order_id,
         "channelId": message.channel_id,
-        "facts": {**message.facts, "first_name": first_name},
+        "facts": {
+            **message.facts,
+            "first_name": first_name,
+            **({"links": dict(verdict.links)} if verdict.links else {}),
+        },
         "subject": rendered.subject,
         "text": rendered.text,
         "html": rendered.html,

@@ -7,26 +7,19 @@ from decimal import Decimal
 from typing import Any
 from unicodedata import normalize
 
-from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_skeleton
 from babel.numbers import format_currency, format_decimal
 from django import template
 from django.utils.translation import get_language, ngettext
 
+from saleor_loyalty.emails.event_formats import people, when
+from saleor_loyalty.emails.locales import current_locale
 from saleor_loyalty.emails.variables import VARIABLES, VariableType
 
 register = template.Library()
 
 LONGEST_NAME = 60
 _ADDRESS = re.compile(r"://|www\.|[@<>]|\w[.\u3002]\w{2,}|\d\D*\d\D*\d\D*\d", re.IGNORECASE)
-
-
-def current_locale() -> Locale:
-    """Return babel's locale for the language that is active, or for English."""
-    try:
-        return Locale.parse(get_language() or "en", sep="-")
-    except (UnknownLocaleError, ValueError):
-        return Locale("en")
 
 
 @register.filter
@@ -149,7 +142,7 @@ def values_of(facts: Mapping[str, Any]) -> tuple[dict[str, str], set[str]]:
     empty: set[str] = set()
     for name, kind in VARIABLES.items():
         fact = facts.get(name)
-        if fact is None or fact in ("", {}):
+        if fact is None or fact in ("", {}, []) or (kind is VariableType.WHEN and not fact["at"]):
             continue
         values[name] = _written(kind, fact, facts)
         is_nothing = isinstance(fact, int) and fact <= 0
@@ -180,6 +173,10 @@ def _written(kind: VariableType, fact: Any, facts: Mapping[str, Any]) -> str:  #
             return days(fact)
         case VariableType.PERIOD:
             return period(fact)
+        case VariableType.WHEN:
+            return when(fact)
+        case VariableType.NAMES:
+            return people(fact)
         case VariableType.TEXT:
             return str(fact)
 

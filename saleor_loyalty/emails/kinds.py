@@ -5,13 +5,10 @@ sentence. Their language is that of `emails.texts`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 
+from saleor_loyalty.emails.event_kinds import EVENT_KINDS
 from saleor_loyalty.emails.rules import EmailKind
-from saleor_loyalty.emails.variables import ALWAYS, OFTEN
-
-Sentences = tuple[str, ...]
+from saleor_loyalty.emails.specs import FRIEND, MEMBER, Block, KindSpec
 
 
 def _(text: str) -> str:
@@ -19,62 +16,13 @@ def _(text: str) -> str:
     return text
 
 
-class Block(StrEnum):
-    """What a mail can show beside its words."""
-
-    POINTS = "points"
-    ORDER = "order"
-    TIER = "tier"
-    BENEFITS = "benefits"
-    EXPIRING = "expiring"
-    REFUND = "refund"
-    REWARD = "reward"
-    STATEMENT = "statement"
-
-
-@dataclass(frozen=True, kw_only=True)
-class KindSpec:
-    """A kind of mail: its texts, what they may speak of, and its blocks in their usual order.
-
-    `body` and `closing` are paragraphs of sentences. Texts may have the variables in `sure`; those in
-    `maybe`, which can be empty, only in optional parts. `name` and `reason` are for the member and
-    are not the shop's to edit: what the mail is called where one chooses, and why one gets it.
-    """
-
-    name: str
-    subject: str
-    preheader: str
-    heading: str
-    body: tuple[Sentences, ...]
-    reason: str
-    sure: tuple[str, ...] = ()
-    maybe: tuple[str, ...] = ()
-    blocks: tuple[Block, ...] = ()
-    closing: tuple[Sentences, ...] = ()
-    button: str = _("Visit {shop_name}")
-
-    @property
-    def always(self) -> tuple[str, ...]:
-        """Return the variables that have a value in every mail of the kind."""
-        return ALWAYS + self.sure
-
-    @property
-    def allowed(self) -> tuple[str, ...]:
-        """Return the variables that its texts may have."""
-        return self.always + OFTEN + self.maybe
-
-
 _TIER = ("tier_name", "tier_until", "next_tier_name", "missing", "missing_by")
 _IN_TIER = ("tier_until", "next_tier_name", "missing", "missing_by")
 _ORDER = ("order_number", "ordered_on", "total", "order_count")
 _EARNED = ("points_earned", "points_pending", "reached_tier")
 _EXPIRING = ("points_expiring", "expires_on", "days_left")
-_MEMBER = _("You receive this message because you are a member of {program_name} at {shop_name}.")
 _BUYER = _(
     "You receive this message because you are a member of {program_name} and placed this order at {shop_name}."
-)
-_FRIEND = _(
-    "You receive this message because you agreed to hear from {program_name} at {shop_name}."
 )
 _THANKS_SUBJECT = _("Thank you[, {first_name}]![ Your order has earned you {points_earned}]")
 _RECEIVED = _("We have received your order {order_number} of {ordered_on}.")
@@ -100,7 +48,7 @@ KINDS: Mapping[EmailKind, KindSpec] = {
             ),
         ),
         closing=((_("Any questions? Just reply to this message."),),),
-        reason=_MEMBER,
+        reason=MEMBER,
         maybe=("points_earned", *_TIER),
         blocks=(Block.POINTS, Block.TIER),
         button=_("See what you can get"),
@@ -180,7 +128,7 @@ KINDS: Mapping[EmailKind, KindSpec] = {
                 _("Treat yourself to something nice, whenever you like."),
             ),
         ),
-        reason=_MEMBER,
+        reason=MEMBER,
         sure=("points_matured",),
         maybe=("points_pending",),
         blocks=(Block.POINTS,),
@@ -198,7 +146,7 @@ KINDS: Mapping[EmailKind, KindSpec] = {
                 _("It would be a pity to lose them."),
             ),
         ),
-        reason=_MEMBER,
+        reason=MEMBER,
         sure=_EXPIRING,
         blocks=(Block.EXPIRING, Block.POINTS),
         button=_("Use them at {shop_name}"),
@@ -215,7 +163,7 @@ KINDS: Mapping[EmailKind, KindSpec] = {
                 _("This is our last reminder."),
             ),
         ),
-        reason=_MEMBER,
+        reason=MEMBER,
         sure=_EXPIRING,
         blocks=(Block.EXPIRING, Block.POINTS),
         button=_("Use them at {shop_name}"),
@@ -243,7 +191,7 @@ KINDS: Mapping[EmailKind, KindSpec] = {
         preheader=_("[Your code: {reward_code}]"),
         heading=_("Enjoy it[, {first_name}]!"),
         body=((_("Your reward is ready, and it is all yours."),),),
-        reason=_MEMBER,
+        reason=MEMBER,
         sure=("reward_name",),
         maybe=("reward_code", "reward_until", "reward_price"),
         blocks=(Block.REWARD, Block.POINTS),
@@ -259,7 +207,7 @@ KINDS: Mapping[EmailKind, KindSpec] = {
                 _YOURS,
             ),
         ),
-        reason=_MEMBER,
+        reason=MEMBER,
         sure=("tier_name",),
         maybe=_IN_TIER,
         blocks=(Block.TIER, Block.BENEFITS, Block.POINTS),
@@ -276,7 +224,7 @@ KINDS: Mapping[EmailKind, KindSpec] = {
                 _("There is still time to keep it, with all that it brings you."),
             ),
         ),
-        reason=_MEMBER,
+        reason=MEMBER,
         sure=("tier_name", "missing_by"),
         maybe=("tier_until", "next_tier_name", "missing"),
         blocks=(Block.TIER, Block.BENEFITS),
@@ -293,7 +241,7 @@ KINDS: Mapping[EmailKind, KindSpec] = {
                 _GIFT,
             ),
         ),
-        reason=_FRIEND,
+        reason=FRIEND,
         maybe=("gift_points", "reward_name", "reward_code", "reward_until"),
         blocks=(Block.REWARD,),
     ),
@@ -310,7 +258,7 @@ KINDS: Mapping[EmailKind, KindSpec] = {
                 _GIFT,
             ),
         ),
-        reason=_FRIEND,
+        reason=FRIEND,
         sure=("day_name",),
         maybe=("gift_points", "reward_name", "reward_code", "reward_until"),
         blocks=(Block.REWARD,),
@@ -327,7 +275,7 @@ KINDS: Mapping[EmailKind, KindSpec] = {
             ),
         ),
         closing=((_("If anything is not as it should be, just reply: we will put it right."),),),
-        reason=_FRIEND,
+        reason=FRIEND,
         sure=("last_ordered_on",),
         maybe=_TIER,
         blocks=(Block.POINTS, Block.TIER),
@@ -345,7 +293,7 @@ KINDS: Mapping[EmailKind, KindSpec] = {
             ),
         ),
         closing=((_("Did we do something wrong? Just reply: we read every answer."),),),
-        reason=_FRIEND,
+        reason=FRIEND,
         sure=("last_ordered_on",),
         maybe=_TIER,
         blocks=(Block.POINTS, Block.TIER),
@@ -357,7 +305,7 @@ KINDS: Mapping[EmailKind, KindSpec] = {
         preheader=_BALANCE,
         heading=_("Your month: {period}"),
         body=((_("[{first_name}, ]here is what happened on your account."),),),
-        reason=_FRIEND,
+        reason=FRIEND,
         sure=("period", "orders"),
         maybe=("points_earned", "points_spent", "points_expired", *_TIER),
         blocks=(Block.STATEMENT, Block.TIER),
@@ -379,9 +327,10 @@ KINDS: Mapping[EmailKind, KindSpec] = {
                 _("We look forward to the next year with you."),
             ),
         ),
-        reason=_FRIEND,
+        reason=FRIEND,
         sure=("period", "orders", "joined_on"),
         maybe=("points_earned", "points_spent", "points_expired", *_TIER),
         blocks=(Block.STATEMENT, Block.TIER),
     ),
+    **EVENT_KINDS,
 }

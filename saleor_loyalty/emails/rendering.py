@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString, mark_safe
 from mjml import mjml2html
 
 from saleor_loyalty.emails.formats import first_name_of, values_of
-from saleor_loyalty.emails.kinds import KINDS, KindSpec, Sentences
+from saleor_loyalty.emails.kinds import KINDS
 from saleor_loyalty.emails.languages import (
     FALLBACK_LANGUAGE,
     language_for,
@@ -23,6 +23,7 @@ from saleor_loyalty.emails.languages import (
 )
 from saleor_loyalty.emails.palette import palette_of
 from saleor_loyalty.emails.rules import EmailKind
+from saleor_loyalty.emails.specs import WITH_BUTTONS, KindSpec, Sentences
 from saleor_loyalty.emails.texts import fill, parse
 from saleor_loyalty.errors import LoyaltyError
 
@@ -110,7 +111,11 @@ def make_engine(templates: Path) -> Engine:
         dirs=[str(templates)],
         autoescape=True,
         string_if_invalid=_Missing("%s"),
-        builtins=["django.templatetags.i18n", "saleor_loyalty.emails.formats"],
+        builtins=[
+            "django.templatetags.i18n",
+            "saleor_loyalty.emails.formats",
+            "saleor_loyalty.emails.event_formats",
+        ],
     )
 
 
@@ -149,18 +154,21 @@ def render(
         with translation.override(spoken(language)):
             writer = _Writer(KINDS[kind], own, language, *values_of(facts))
             subject = _one_line(writer.part("subject"))
+            links = facts.get("links") or {}
+            blocks = own.blocks if own.blocks is not None else KINDS[kind].blocks
             values = {
                 **facts,
                 "shop": shop,
                 "palette": palette_of(shop.accent_color),
                 "language": language,
                 "subject": subject,
-                "button_url": own.parts.get("button_url") or shop.url,
+                "links": links,
+                "button_url": own.parts.get("button_url") or _target(KINDS[kind], links, shop),
+                "is_button_quiet": any(block in WITH_BUTTONS for block in blocks),
                 "preferences_url": preferences_url,
                 "unsubscribe_url": unsubscribe_url,
                 "pictures": pictures or {},
             }
-            blocks = own.blocks if own.blocks is not None else KINDS[kind].blocks
             text, mjml = (
                 _writable(
                     engine.get_template(f"layout.{form}").render(
@@ -248,6 +256,11 @@ class _Writer:
         if text.startswith("["):  # the part with the name may have been left out
             filled = filled[:1].upper() + filled[1:]
         return mark_safe(filled) if is_html else filled  # noqa: S308 -- all of it is escaped
+
+
+def _target(spec: KindSpec, links: Mapping[str, str], shop: ShopIdentity) -> str:
+    """Return where the button of a kind leads; nowhere when it has a link, and that is not there."""
+    return links.get(spec.link, "") if spec.link else shop.url
 
 
 def _escaped(text: str) -> str:

@@ -159,7 +159,8 @@ class Go:
     """A mail may leave: to whom, in which language, how, and where they can stop it.
 
     `preferences_url` leads to the page where the member chooses; `unsubscribe_url` takes the
-    one-click POST of RFC 8058. `links`: what else the mail links to, by name. `kind`: the plain form that goes in place of a special one.
+    one-click POST of RFC 8058. `kind`: the plain form that goes in place of a special one. `links`
+    are addresses that the mail links to, by name.
     """
 
     recipient: str
@@ -168,8 +169,8 @@ class Go:
     transport: Transport = Transport.EMAIL
     preferences_url: str = ""
     unsubscribe_url: str = ""
-    links: Mapping[str, str] = field(default_factory=dict)
     kind: EmailKind | None = None
+    links: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

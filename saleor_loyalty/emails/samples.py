@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from saleor_loyalty.emails.event_samples import EVENT_SAMPLES, sparse_event
 from saleor_loyalty.emails.rules import EmailKind
 
 _MEMBER: Mapping[str, Any] = {
@@ -121,13 +122,15 @@ SAMPLES: Mapping[EmailKind, Mapping[str, Any]] = {
         "period": "2026",
         "joined_on": "2024-03-01",
     },
+    **EVENT_SAMPLES,
 }
 
 
 def sparse(facts: Mapping[str, Any], *, always: tuple[str, ...]) -> dict[str, Any]:
     """Return facts of a kind of mail without all that it can do without."""
     kept = {*always, "program_name", "points_name", "currency", "lines", "expiring"}
-    return {
+    bare = {
         name: value if name in kept else 0 if isinstance(value, int) else ""
         for name, value in facts.items()
     }
+    return bare | ({"event": sparse_event(facts["event"])} if "event" in facts else {})

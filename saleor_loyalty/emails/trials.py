@@ -89,7 +89,7 @@ def try_email(
     return render(
         kind=kind,
         language_code=language_code,
-        facts=facts,
+        facts={"links": SAMPLES[kind].get("links", {}), **facts},
         shop=page.shop,
         own=index.find(kind, language_code=language_code, channel_id=channel_id),
         preferences_url=page.preferences_url,

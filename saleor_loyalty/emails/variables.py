@@ -9,7 +9,8 @@ class VariableType(StrEnum):
 
     NAME is a text that may have translations ({"": "Gold", "hr": "Zlatna"}); MEASURE is what counts
     towards tiers: points, money or orders. ORDINAL is the tenth of something, DAYS a number of
-    days, and PERIOD a month ("2026-05") or a year ("2026").
+    days, and PERIOD a month ("2026-05") or a year ("2026"). WHEN is an instant as a place's clocks
+    show it ({"at": "2026-12-03T17:00:00+00:00", "zone": "Europe/Zagreb"}), NAMES a list of people.
     """
 
     TEXT = "text"
@@ -22,6 +23,8 @@ class VariableType(StrEnum):
     DAYS = "days"
     MEASURE = "measure"
     PERIOD = "period"
+    WHEN = "when"
+    NAMES = "names"
 
 
 VARIABLES: Mapping[str, VariableType] = {
@@ -61,6 +64,21 @@ VARIABLES: Mapping[str, VariableType] = {
     "points_expired": VariableType.POINTS,
     "orders": VariableType.NUMBER,
     "joined_on": VariableType.DATE,
+    "event_title": VariableType.NAME,
+    "event_start": VariableType.WHEN,
+    "event_place": VariableType.NAME,
+    "event_price": VariableType.POINTS,
+    "event_award": VariableType.POINTS,
+    "seats": VariableType.NUMBER,
+    "guests": VariableType.NAMES,
+    "code": VariableType.TEXT,
+    "answer_until": VariableType.WHEN,
+    "offered_until": VariableType.WHEN,
+    "cancel_until": VariableType.WHEN,
+    "waiting_place": VariableType.NUMBER,
+    "cancel_reason": VariableType.TEXT,
+    "moved_from": VariableType.WHEN,
+    "moved_place": VariableType.NAME,
 }
 ALWAYS = ("shop_name", "program_name", "points_balance")
 OFTEN = ("first_name", "balance_value")

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from itertools import batched
 
 from django.db import transaction
-from django.db.models import Count, Q
+from django.db.models import Count, F, Q
 
 from saleor_loyalty.codes import new_code
 from saleor_loyalty.emails.rules import EmailKind
@@ -95,8 +95,9 @@ def _run_wave(wave: EventWave, *, now: datetime, places: OrderPlaces) -> int:
                 return invited
             members = [member for member, _ in batch]
             found = _invite(locked, members, source=Source.WAVE, wave=wave, now=now)
-            wave.invited_count += len(found)
-            wave.save(update_fields=["invited_count"])
+            EventWave.objects.filter(pk=wave.pk).update(
+                invited_count=F("invited_count") + len(found)
+            )
         invited += len(found)
     EventWave.objects.filter(pk=wave.pk).update(sent_at=now)
     return invited

@@ -1,7 +1,7 @@
 """Enums of mails."""
 
-from saleor_loyalty.emails.kinds import Block
 from saleor_loyalty.emails.rules import EmailKind, EmailStatus, Purpose, Transport, Why
+from saleor_loyalty.emails.specs import Block
 from saleor_loyalty.emails.variables import VariableType
 from saleor_loyalty.graphql.enums import enum_of
 from saleor_loyalty.mailings.rules import ConsentSource, DayKind

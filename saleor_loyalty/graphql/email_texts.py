@@ -17,10 +17,11 @@ from saleor.graphql.site.dataloaders import get_site_promise
 from saleor_loyalty.emails import models
 from saleor_loyalty.emails.defaults import default_texts
 from saleor_loyalty.emails.editing import LONGEST
-from saleor_loyalty.emails.kinds import KINDS, Block
+from saleor_loyalty.emails.kinds import KINDS
 from saleor_loyalty.emails.languages import language_for
 from saleor_loyalty.emails.queries import text_versions
 from saleor_loyalty.emails.rules import EmailKind
+from saleor_loyalty.emails.specs import Block
 from saleor_loyalty.emails.trials import sample_values
 from saleor_loyalty.emails.variables import VARIABLES
 from saleor_loyalty.graphql.access import null_when_off

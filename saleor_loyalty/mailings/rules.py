@@ -104,10 +104,25 @@ class KindTerms:
         )
 
 
+# Marketing that is on from the start: staff send waves of invitations on purpose.
+ON_PURPOSE = frozenset({EmailKind.EVENT_INVITATION})
+# What members did or signed up for makes them: they are no choice.
+NECESSARY = frozenset(
+    {
+        EmailKind.EVENT_CONFIRMED,
+        EmailKind.EVENT_WAITING,
+        EmailKind.EVENT_OFFERED,
+        EmailKind.EVENT_LEFT,
+        EmailKind.EVENT_CHANGED,
+        EmailKind.EVENT_CANCELLED,
+    }
+)
+
+
 def default_terms(kind: EmailKind) -> KindTerms:
-    """Return how a kind of mail is sent until staff say otherwise: service mails alone are on."""
+    """Return how a kind of mail is sent until staff say otherwise: service mails and invitations are on."""
     last_chance = 7 if kind is EmailKind.POINTS_EXPIRING_LAST else None
-    return KindTerms(is_on=kind not in MARKETING, days_before=last_chance)
+    return KindTerms(is_on=kind not in MARKETING - ON_PURPOSE, days_before=last_chance)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,7 +225,7 @@ def choice_of(kind: EmailKind) -> EmailKind:
     return PLAIN_FORM.get(kind, kind)
 
 
-CHOICES = tuple(dict.fromkeys(choice_of(kind) for kind in EmailKind))
+CHOICES = tuple(dict.fromkeys(choice_of(kind) for kind in EmailKind if kind not in NECESSARY))
 
 
 def check_time_zone(name: str) -> None:
@@ -237,7 +252,7 @@ def obstacle(
     sending = terms.kind(kind)
     if not sending.is_on:
         return Why.SWITCHED_OFF
-    if choice_of(kind) in choices.stopped:
+    if kind not in NECESSARY and choice_of(kind) in choices.stopped:
         return Why.OPTED_OUT
     if purpose_of(kind) is Purpose.MARKETING and not choices.accepts_marketing:
         return Why.NO_CONSENT

@@ -9,10 +9,10 @@ from babel.dates import format_skeleton, get_month_names
 from django.utils import translation
 from django.utils.translation import gettext
 
-from saleor_loyalty.emails.formats import current_locale
 from saleor_loyalty.emails.kinds import KINDS
 from saleor_loyalty.emails.languages import LANGUAGES, translate
 from saleor_loyalty.emails.links import LinkPurpose
+from saleor_loyalty.emails.locales import current_locale
 from saleor_loyalty.emails.rules import EmailKind, Purpose, purpose_of
 from saleor_loyalty.errors import LoyaltyError
 from saleor_loyalty.flows.member_choices import save_choices

@@ -61,19 +61,19 @@ def deliver(through):
 
 
 def test_a_mail_goes_through_a_mail_service_with_its_headers_and_calendar(db, service):
-    calendar = {"method": "REQUEST", "content": "BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n"}
-    facts = {**SAMPLES[EmailKind.WELCOME], "calendar": calendar}
-    queue_emails(requests=[request(kind=EmailKind.WELCOME, facts=facts)], now=NOW)
+    calendar = {"method": "REQUEST", "partstat": "ACCEPTED"}
+    facts = {**SAMPLES[EmailKind.EVENT_CONFIRMED], "calendar": calendar}
+    queue_emails(requests=[request(kind=EmailKind.EVENT_CONFIRMED, facts=facts)], now=NOW)
 
     report = deliver(service)
 
     assert report.sent == 1
     (mail,) = Service.got
-    assert mail["Subject"] == "Welcome to Aurora Club, Ada!"
+    assert mail["Subject"] == "See you at Winter tasting, Ada!"
     assert (mail["To"], mail["ReplyTo"]) == ("ada@example.com", "care@aurora.example")
     assert {"Name": "Auto-Submitted", "Value": "auto-generated"} in mail["Headers"]
     assert [one["Name"] for one in mail["Attachments"]] == ["invite.ics"]
-    assert mail["TextBody"].startswith("Welcome, Ada!")
+    assert mail["TextBody"].startswith("See you there, Ada!")
 
 
 def test_what_a_mail_service_refuses_is_tried_again_and_not_in_doubt(db, service):

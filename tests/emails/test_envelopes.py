@@ -62,7 +62,8 @@ def deliver_with(port, *, now=NOW, sending=None, **values):
 def test_every_kind_arrives_in_every_language(db, smtp_port, inbox, kind, language):
     queue_emails(requests=[request("one", kind=kind, facts=SAMPLES[kind])], now=NOW)
 
-    report = deliver_with(smtp_port, approve=going(language_code=language))
+    links = SAMPLES[kind].get("links", {})
+    report = deliver_with(smtp_port, approve=going(language_code=language, links=links))
 
     assert report.sent == 1
     (mail,) = inbox.mails
@@ -110,14 +111,11 @@ def test_answers_go_where_the_shop_wants_them(db, smtp_port, inbox):
 
 
 def test_an_invitation_stands_among_the_forms_and_as_a_file(db, smtp_port, inbox):
-    content = "BEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\nEND:VCALENDAR\r\n"
-    facts = {
-        **SAMPLES[EmailKind.WELCOME],
-        "calendar": {"method": "REQUEST", "content": content},
-    }
-    queue_emails(requests=[request(kind=EmailKind.WELCOME, facts=facts)], now=NOW)
+    kind = EmailKind.EVENT_CONFIRMED
+    facts = {**SAMPLES[kind], "calendar": {"method": "REQUEST", "partstat": "ACCEPTED"}}
+    queue_emails(requests=[request(kind=kind, facts=facts)], now=NOW)
 
-    deliver(smtp_port)
+    deliver_with(smtp_port, approve=going(language_code="hr", links=SAMPLES[kind]["links"]))
 
     (mail,) = inbox.mails
     assert mail.get_content_type() == "multipart/mixed"
@@ -126,16 +124,27 @@ def test_an_invitation_stands_among_the_forms_and_as_a_file(db, smtp_port, inbox
     assert forms == ["text/plain", "text/html", "text/calendar"]
     calendar = list(alternative.iter_parts())[2]
     assert calendar.get_param("method") == "REQUEST"
-    assert calendar.get_content().replace("\r\n", "\n") == content.replace("\r\n", "\n")
+    content = calendar.get_content().replace("\r\n", "\n")
+    assert "\nMETHOD:REQUEST\n" in content
+    assert "\nUID:6f0d3a52-8a8e-4c68-9d0e-2f8c1b7f4a11@aurora.example\n" in content
+    assert "\nSUMMARY:Zimska degustacija\n" in content
+    assert "\nDTSTAMP:20260615T120000Z\n" in content
+    assert "\nURL:https://shop.example/events/winter-tasting\n" in content
+    assert "\nORGANIZER;CN=Aurora Coffee:mailto:hello@aurora.example\n" in content.replace('"', "")
+    assert "CN=Ada;" in content
+    assert "PARTSTAT=ACCEPTED" in content
     assert attachment.get_filename() == "invite.ics"
+    attached = attachment.get_content()
+    assert attached.decode().replace("\r\n", "\n") == content
+    assert "content" not in EmailMessage.objects.get().facts["calendar"]
 
 
 def test_to_an_api_an_invitation_goes_as_a_file_alone():
-    calendar = {"method": "CANCEL", "content": "BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n"}
-    facts = {**SAMPLES[EmailKind.WELCOME], "calendar": calendar}
-    message = EmailMessage(pk=1, kind=EmailKind.WELCOME.value, facts=facts)
+    kind = EmailKind.EVENT_CANCELLED
+    facts = {**SAMPLES[kind], "calendar": {"method": "CANCEL"}}
+    message = EmailMessage(pk=1, kind=kind.value, facts=facts, created_at=NOW)
     through = replace(sender(1), backend=Backend(ApiError(401)))
-    rendered = render(kind=EmailKind.WELCOME, language_code="en", facts=facts, shop=through.shop)
+    rendered = render(kind=kind, language_code="en", facts=facts, shop=through.shop)
 
     envelope = build_message(
         sender=through,
@@ -146,6 +155,19 @@ def test_to_an_api_an_invitation_goes_as_a_file_alone():
     assert [mimetype for _, mimetype in envelope.alternatives] == ["text/html"]
     assert [one[0] for one in envelope.attachments] == ["invite.ics"]
     assert envelope.attachments[0][2] == "text/calendar; method=CANCEL"
+    assert "\r\nSTATUS:CANCELLED\r\n" in envelope.attachments[0][1]
+
+
+def test_a_mail_links_to_where_its_approval_says(db, smtp_port, inbox):
+    kind = EmailKind.EVENT_INVITATION
+    facts = {**SAMPLES[kind], "links": {"accept": "https://stale.example/"}}
+    queue_emails(requests=[request(kind=kind, facts=facts)], now=NOW)
+
+    deliver_with(smtp_port, approve=going(links={"accept": "https://shop.example/a~1"}))
+
+    html = inbox.mails[0].get_body(("html",)).get_content()
+    assert "https://shop.example/a~1" in html
+    assert "stale.example" not in html
 
 
 @pytest.mark.parametrize(
@@ -297,11 +319,11 @@ class Desk:
         return answer
 
 
-def deliver_events(port, tool, *, now=NOW):
+def deliver_events(port, tool, *, now=NOW, **values):
     return deliver_with(
         port,
         now=now,
-        approve=going(transport=Transport.EVENT, first_name="Ada"),
+        approve=going(transport=Transport.EVENT, first_name="Ada", **values),
         post=tool,
         event_secret="s3cret",
     )
@@ -325,6 +347,20 @@ def test_a_kind_may_leave_as_a_signed_event(db, smtp_port, inbox):
     assert event["facts"]["points_earned"] == 1200
     assert event["subject"].startswith("Thank you, Ada!")
     assert (row.status, row.transport) == ("sent", "event")
+
+
+def test_an_event_carries_the_addresses_that_the_mail_links_to(db, smtp_port):
+    kind = EmailKind.EVENT_CONFIRMED
+    queue_emails(requests=[request(kind=kind, facts=SAMPLES[kind])], now=NOW)
+    tool = Desk()
+
+    deliver_events(smtp_port, tool, links={"ticket": "https://shop.example/t~1"})
+
+    ((body, _),) = tool.got
+    event = json.loads(body)
+    assert event["facts"]["links"] == {"ticket": "https://shop.example/t~1"}
+    assert event["facts"]["event"] == SAMPLES[kind]["event"]
+    assert "https://shop.example/t~1" in event["html"]
 
 
 @pytest.mark.parametrize("answer", [500, 404, 302, TimeoutError("slow")])

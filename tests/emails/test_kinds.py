@@ -2,11 +2,12 @@ import pytest
 from django.utils import translation
 
 from saleor_loyalty.emails.formats import values_of
-from saleor_loyalty.emails.kinds import KINDS, Block
+from saleor_loyalty.emails.kinds import KINDS
 from saleor_loyalty.emails.languages import translate
 from saleor_loyalty.emails.rendering import ROOM, OwnTexts
 from saleor_loyalty.emails.rules import PLAIN_FORM, EmailKind
 from saleor_loyalty.emails.samples import SAMPLES, sparse
+from saleor_loyalty.emails.specs import Block
 from saleor_loyalty.emails.texts import parse, required_in, variables_in
 from saleor_loyalty.emails.variables import VARIABLES
 from tests.emails.mails import mail, sparse_mail

@@ -65,12 +65,15 @@ def test_it_lists_the_kinds_that_the_programme_sends(preferences, program):
     assert kinds_on(page) == [
         "birthday",
         "win_back",
+        "event_invitation",
         "thank_you",
         "points_available",
         "points_expiring",
         "refund_explained",
         "reward_issued",
         "tier_reached",
+        "event_reminder",
+        "event_thanks",
     ]
     assert "Thanks for your orders" in words_of(page)
 
@@ -131,6 +134,9 @@ def test_it_saves_what_is_chosen_and_says_so(preferences, member, program):
         "refund_explained",
         "reward_issued",
         "tier_reached",
+        "event_invitation",
+        "event_reminder",
+        "event_thanks",
     }
     assert Member.objects.get(pk=member.pk).born_on == date(1990, 4, 1)
     day = PersonalDay.objects.get()
