@@ -270,17 +270,13 @@ def hourly_task() -> None:
         reward_birthdays,
         reward_personal_days,
         move_late_points,
-        _forget_accounts,
+        forget_accounts,
         forget_notes,
         grant_due_benefits,
         greet_members,
         warn_of_expiry,
     )
     publish_tiers_task.delay()
-
-
-def _forget_accounts(now: datetime) -> None:
-    forget_accounts()
 
 
 def _forget_old_mails(now: datetime) -> None:

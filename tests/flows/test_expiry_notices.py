@@ -287,7 +287,7 @@ def test_a_second_mail_of_the_same_day_is_not_written_even_if_it_was_forgotten(a
     give(ada, 100, last_on=TODAY + 5 * DAY)
     warn_of_expiry(now=NOW)
     MemberPreferences.objects.all().delete()
-    forget_accounts()
+    forget_accounts(now=NOW)
 
     warn_of_expiry(now=NOW)
 

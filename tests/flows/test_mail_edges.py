@@ -326,7 +326,7 @@ def test_an_address_that_failed_is_forgotten_with_its_account(member, ada):
     note_address_failure(address="ada@example.com", error="550 ada@example.com", now=NOW)
     ada.delete()
 
-    forget_accounts()
+    forget_accounts(now=NOW)
 
     assert not EmailAddressFailure.objects.exists()
 

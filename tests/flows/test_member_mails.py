@@ -399,7 +399,7 @@ def test_what_mails_said_is_forgotten_with_the_account(program, ada, orders):
     set_personal_days(member_id=member.pk, days=[day], now=NOW)
     ada.delete()
 
-    forgotten = [forget_accounts(), forget_accounts()]
+    forgotten = [forget_accounts(now=NOW), forget_accounts(now=NOW)]
 
     assert forgotten == [1, 0]
     assert set(EmailMessage.objects.values_list("recipient", "subject", "facts__first_name")) == {
