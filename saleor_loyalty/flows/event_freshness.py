@@ -56,13 +56,12 @@ def _is_over(message: EmailMessage, invitation: Invitation, *, now: datetime) ->
     is_on = event.state == EventState.PUBLISHED.value and now < event.starts_at
     if not is_on or Answer(invitation.answer) not in TRUE_FOR[kind]:
         return True
-    told = message.facts["event"]
     offered_until = invitation.offered_until or now
     is_past: dict[EmailKind, bool] = {
         EmailKind.EVENT_INVITATION: now >= times_of(event).answer_until,
         EmailKind.EVENT_OFFERED: now >= offered_until,
-        EmailKind.EVENT_REMINDER: told["starts_at"] != event.starts_at.isoformat(),
-        EmailKind.EVENT_CHANGED: told["version"] != event.version,
+        EmailKind.EVENT_REMINDER: message.facts.get("reminds_of") != event.starts_at.isoformat(),
+        EmailKind.EVENT_CHANGED: message.facts["event"]["version"] != event.version,
     }
     return is_past.get(kind, False)
 

@@ -136,7 +136,11 @@ def _remind(event: Event, due_at: datetime, hours: int, *, now: datetime) -> int
         with transaction.atomic():
             invitations = list(guests.filter(pk__in=some).order_by("pk"))
             mails = EventMails(event, invitations, now=now)
+            facts = {"reminds_of": event.starts_at.isoformat()}
             queued += mails.queue(
-                [mails.write(EmailKind.EVENT_REMINDER, one, cause=cause) for one in invitations]
+                [
+                    mails.write(EmailKind.EVENT_REMINDER, one, cause=cause, facts=facts)
+                    for one in invitations
+                ]
             )
     return queued
