@@ -237,6 +237,9 @@ def test_no_text_gets_out_of_its_place(text):
 
     event = parsed(entry)
 
+    written = write_calendar(entry)
+    assert written.splitlines() == written.split("\r\n")[:-1]
+    assert all(sign.isprintable() or sign in "\r\n" for sign in written)
     names = [line.split(":")[0].split(";")[0] for line in lines(entry)]
     assert names.count("BEGIN") == names.count("END") == 6
     assert {"X", "Y", "Z"} & set(names) == set()

@@ -9,7 +9,7 @@ from saleor_loyalty.emails.rules import EmailKind
 from saleor_loyalty.emails.samples import SAMPLES
 from saleor_loyalty.emails.specs import Block
 from saleor_loyalty.emails.texts import TextInvalid
-from tests.emails.mails import SHOP, Page, mail
+from tests.emails.mails import SHOP, Page, mail, sparse_mail
 
 EVENT_KINDS = [kind for kind in EmailKind if kind.value.startswith("event_")]
 INVITATION, CONFIRMED = EmailKind.EVENT_INVITATION, EmailKind.EVENT_CONFIRMED
@@ -101,6 +101,13 @@ def test_the_card_does_without_what_is_not_known():
     assert headers == 1
     assert not Page(rendered.html).all("img")
     assert "Where" not in rendered.text
+
+
+def test_a_sparse_sample_has_a_card_of_what_every_event_has():
+    page = str(Page(sparse_mail(INVITATION).html))
+
+    assert "Winter tasting When Thursday, December 3, 2026 6:00" in page
+    assert not {"Where", "Price", "Languages", "Age"} & set(page.split())
 
 
 def test_an_online_event_is_online():
