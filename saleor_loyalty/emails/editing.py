@@ -61,7 +61,8 @@ def check_texts(
         len(set(blocks)) != len(blocks) or not set(blocks) <= {block.value for block in usual}
     ):
         names = ", ".join(usual)
-        raise TextInvalid(field="blocks", problem=f"may be {names}, each once, in any order")
+        problem = f"may be {names}, each once, in any order" if usual else "this mail has none"
+        raise TextInvalid(field="blocks", problem=problem)
     own = OwnTexts(
         parts=parts,
         blocks=None if blocks is None else tuple(blocks),

@@ -153,6 +153,6 @@ def _attach_calendar(
     method, content = entry.method.value, write_calendar(entry)
     if as_form:
         envelope.attach_alternative(content, f'text/calendar; method={method}; charset="utf-8"')
-        envelope.attach("invite.ics", content, "application/ics")
+        envelope.attach("invite.ics", content.encode(), "application/ics")
     else:
         envelope.attach("invite.ics", content, f"text/calendar; method={method}")

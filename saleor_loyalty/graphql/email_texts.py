@@ -45,7 +45,7 @@ PARTS: dict[str, str] = {
     "closing": "What stands below the blocks; empty lines are between paragraphs.",
     "button": "What the button says.",
 }
-BUTTON_URL = "Where the button leads; empty: to the shop."
+BUTTON_URL = "Where the button leads; empty: to the shop, or to the event that the mail is about."
 BLOCKS = "What it shows beside its words, in this order; null: the usual blocks."
 
 

@@ -109,6 +109,9 @@ def test_who_chose_nothing_sees_what_comes_and_that_they_never_agreed(user_api_c
         "REWARD_ISSUED",
         "TIER_REACHED",
         "TIER_AT_RISK",
+        "EVENT_INVITATION",
+        "EVENT_REMINDER",
+        "EVENT_THANKS",
     ]
     assert preferences["kinds"][0] == {
         "kind": "WELCOME",
