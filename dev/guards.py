@@ -298,6 +298,74 @@ GUARDS = [
         "rows = Spending.objects.select_for_update().filter(state=SpendingState.HELD.value)",
         "rows = Spending.objects.select_for_update()",
     ),
+    Guard(
+        "event: the lock on it",
+        ("events/test_answers.py::test_64_members", "events/test_answers.py::test_a_storm"),
+        "saleor_loyalty/events/operations.py",
+        'Event.objects.select_for_update(of=("self",)).select_related("program")',
+        'Event.objects.select_related("program")',
+    ),
+    Guard(
+        "event: no more seats than there are",
+        ("events/test_constraints.py::test_the_database_refuses",),
+        sql=f"{TABLE}event DROP CONSTRAINT loyalty_event_seats",
+    ),
+    Guard(
+        "event: one invitation a member",
+        ("events/test_constraints.py::test_the_database_refuses",),
+        sql=f"{TABLE}invitation DROP CONSTRAINT loyalty_invitation_once",
+    ),
+    Guard(
+        "event: who waits is asked by tier",
+        ("events/test_answers.py::test_a_seat_that_comes_free",),
+        "saleor_loyalty/events/rules.py",
+        "(-one.rank, one.since, one.invitation_id)",
+        "(one.since, one.invitation_id)",
+    ),
+    Guard(
+        "event: a lapsed offer goes to who waits before who comes by",
+        ("events/test_answers.py::test_a_seat_whose_offer_lapsed",),
+        "saleor_loyalty/flows/answer_invitations.py",
+        "    steps = move_line(event, now=now)\n",
+        "    steps: list[InvitationStep] = []\n",
+    ),
+    Guard(
+        "event: who cancels too late has paid",
+        ("events/test_answers.py::test_who_cancels_too_late",),
+        "saleor_loyalty/flows/answer_invitations.py",
+        "keeps_price = now > times_of(event).cancel_until",
+        "keeps_price = False",
+    ),
+    Guard(
+        "event: a code lets in once",
+        ("events/test_door.py::test_who_has_a_seat", "events/test_door.py::test_a_code_shown"),
+        "saleor_loyalty/flows/check_in.py",
+        """    if invitation.checked_in_at is not None:
+        return CheckIn(door=Door.ALREADY_IN, invitation=invitation)
+    if invitation.answer""",
+        "    if invitation.answer",
+    ),
+    Guard(
+        "event: a link is for one thing",
+        ("events/test_event_mails.py::test_a_mail_links_to",),
+        "saleor_loyalty/emails/links.py",
+        "saleor_loyalty.links.{purpose.value}",
+        "saleor_loyalty.links",
+    ),
+    Guard(
+        "event: mails that are true no more do not leave",
+        ("events/test_event_mails.py::test_what_is_true_no_more",),
+        "saleor_loyalty/flows/mail_freshness.py",
+        "        | overtaken_by_events(known, now=now)\n",
+        "",
+    ),
+    Guard(
+        "event: reminders keep the local time",
+        ("events/test_ends.py::test_days_before",),
+        "saleor_loyalty/events/rules.py",
+        "local = starts_at.astimezone(ZoneInfo(time_zone)) - timedelta(days=days)",
+        "local = starts_at - timedelta(days=days)",
+    ),
 ]
 
 
