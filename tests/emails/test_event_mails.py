@@ -9,6 +9,8 @@ from saleor_loyalty.emails.rules import EmailKind
 from saleor_loyalty.emails.samples import SAMPLES
 from saleor_loyalty.emails.specs import Block
 from saleor_loyalty.emails.texts import TextInvalid
+from saleor_loyalty.emails.trials import Page as Trial
+from saleor_loyalty.emails.trials import try_email
 from tests.emails.mails import SHOP, Page, mail, sparse_mail
 
 EVENT_KINDS = [kind for kind in EmailKind if kind.value.startswith("event_")]
@@ -199,3 +201,17 @@ def test_a_block_of_another_mail_is_refused():
         check_texts(EmailKind.EVENT_LEFT, parts={}, blocks=[Block.TICKET.value], language_code="en")
 
     assert (error.value.field, error.value.data["problem"]) == ("blocks", "this mail has none")
+
+
+def test_a_trial_of_a_mail_that_was_sent_leads_nowhere_of_the_members(db):
+    told = {name: fact for name, fact in SAMPLES[CONFIRMED].items() if name != "links"}
+
+    tried = try_email(
+        kind=CONFIRMED,
+        language_code="en",
+        channel_id=None,
+        facts=told,
+        page=Trial(shop=SHOP),
+    )
+
+    assert links(tried) == [SAMPLES[CONFIRMED]["links"][name] for name in ("ticket", "event")]
