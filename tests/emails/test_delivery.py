@@ -204,8 +204,8 @@ def test_a_time_out_while_sending_is_doubtful(queued, smtp_port, error):
 def test_a_worker_killed_before_the_hand_over_loses_nothing(queued, smtp_port, inbox):
     claim_emails(limit=10, now=NOW)
 
-    assert deliver(smtp_port, now=NOW + timedelta(minutes=9)).claimed == 0
-    deliver(smtp_port, now=NOW + timedelta(minutes=11))
+    assert deliver(smtp_port, now=NOW + timedelta(minutes=1)).claimed == 0
+    deliver(smtp_port, now=NOW + timedelta(minutes=3))
 
     assert len(inbox.mails) == 1
 
@@ -214,6 +214,9 @@ def test_a_worker_killed_after_the_hand_over_sends_nothing_twice(queued, smtp_po
     (message,) = claim_emails(limit=10, now=NOW)
     hand_over(message=message, now=NOW)
 
+    deliver(smtp_port, now=NOW + timedelta(minutes=9))
+    queued.refresh_from_db()
+    assert queued.status == "sending"
     deliver(smtp_port, now=NOW + timedelta(minutes=11))
 
     queued.refresh_from_db()
