@@ -231,6 +231,7 @@ def look_after_events_task() -> None:
         partial(run_due_waves, places=places_of_orders),
         remind_guests,
     )
+    send_due_emails_task.delay()
 
 
 @app.task
