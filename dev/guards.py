@@ -323,8 +323,8 @@ GUARDS = [
         "(one.since, one.invitation_id)",
     ),
     Guard(
-        "event: a lapsed offer goes to who waits before who comes by",
-        ("events/test_answers.py::test_a_seat_whose_offer_lapsed",),
+        "event: a lapsed offer is over before anybody answers",
+        ("events/test_answers.py::test_who_comes_back_after",),
         "saleor_loyalty/flows/answer_invitations.py",
         "    steps = move_line(event, now=now)\n",
         "    steps: list[InvitationStep] = []\n",

@@ -268,6 +268,19 @@ def test_a_seat_whose_offer_lapsed_goes_to_who_waits_not_to_who_comes_by(program
     assert answers(event) == ["cancelled", "declined", "offered", "waiting"]
 
 
+def test_who_comes_back_after_their_offer_lapsed_is_behind_those_who_waited(program, ada):
+    event = make_event(program, capacity=1)
+    come(ada, event)
+    first, second = make_guest(program, "first"), make_guest(program, "second")
+    come(first, event)
+    come(second, event, now=NOW + timedelta(minutes=1))
+    leave(ada, event)
+
+    assert come(first, event, now=NOW + 2 * DAY).answer == "waiting"
+
+    assert answers(event) == ["cancelled", "waiting", "offered"]
+
+
 def test_staff_take_a_guest_off_and_points_come_back(program, ada):
     event = make_event(program, capacity=1, price_points=100)
     invitation = come(ada, event)
