@@ -67,7 +67,7 @@ def accept(
 
     Who was not invited can ask in where the audience is theirs. Accepting again changes the party: more seats are
     taken if they are free, and a party can get smaller until the event starts. Points are held with the
-    seats, and mails follow. A repeat changes nothing.
+    seats, at the price of when they were taken first, and mails follow. A repeat changes nothing.
 
     Raises:
         MemberNotFound, EventNotFound: also where it is not for the member.
@@ -94,12 +94,13 @@ def accept(
     if why is not None and not (keeps_seats and why is Closed.REGISTRATION_OVER):
         raise EventClosed(field="event", why=why)
     was = Answer(invitation.answer), invitation.seats
+    price = _price_of_a_seat(event, invitation)
     invitation.guests = list(names)
     invitation.dietary, invitation.access = party.dietary.strip(), party.access.strip()
     if seat(event, invitation, seats=wanted):
         answer = Answer.ACCEPTED
         invitation.offered_until = invitation.waiting_since = None
-        hold_price(invitation, event, price_points=event.price_points * wanted, now=now)
+        hold_price(invitation, event, price_points=price * wanted, now=now)
     elif had:
         raise SeatsTaken(field="guests", free=event.capacity - event.seats_taken)
     else:
@@ -139,6 +140,8 @@ def decline(
         is_off = event.state == EventState.CANCELLED.value
         raise EventClosed(field="event", why=Closed.CANCELLED if is_off else Closed.NOT_PUBLISHED)
     if now >= event.starts_at:
+        raise EventClosed(field="event", why=Closed.STARTED)
+    if invitation.checked_in_at is not None:
         raise EventClosed(field="event", why=Closed.STARTED)
     was = Answer(invitation.answer)
     if was in LEFT:
@@ -248,7 +251,18 @@ def _closed(
     event: Event, invitation: Invitation, *, now: datetime, early: timedelta
 ) -> Closed | None:
     """Return why a member cannot accept now: who was invited need not wait for what is open to all."""
+    if invitation.checked_in_at is not None:
+        return Closed.STARTED
+    if not event.program.is_active:
+        return Closed.NOT_PUBLISHED
     why = times_of(event).closed(now, early=early)
     if why is Closed.NOT_YET and invitation.source != Source.ASKED.value:
         return None
     return why
+
+
+def _price_of_a_seat(event: Event, invitation: Invitation) -> int:
+    """Return what a seat costs: to who has seats already as much as those did."""
+    if invitation.answer == Answer.ACCEPTED.value:
+        return invitation.price_points // invitation.seats
+    return event.price_points

@@ -78,6 +78,7 @@ def run_due_waves(*, now: datetime, places: OrderPlaces = no_places) -> int:
         opens_at__lte=now,
         event__state=EventState.PUBLISHED.value,
         event__starts_at__gt=now,
+        event__program__is_active=True,
     )
     return sum(_run_wave(wave, now=now, places=places) for wave in due.order_by("opens_at", "pk"))
 

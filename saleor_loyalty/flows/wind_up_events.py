@@ -78,7 +78,7 @@ def _call_off(event: Event, invitations: Sequence[Invitation], now: datetime) ->
     requests = []
     for one in invitations:
         one.wound_up_at = now
-        if Answer(one.answer) in OPEN:
+        if Answer(one.answer) in OPEN and one.checked_in_at is None:
             _, points = vacate(
                 event, one, Answer.REMOVED, keeps_price=False, now=now, note=event.cancel_reason
             )

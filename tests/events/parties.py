@@ -78,7 +78,3 @@ def make_wave(event, *, opens_at=NOW, **values) -> EventWave:
 
 def mails(kind: str, **where) -> list[EmailMessage]:
     return list(EmailMessage.objects.filter(kind=kind, **where).order_by("pk"))
-
-
-def mark_sent(*kinds: str) -> None:
-    EmailMessage.objects.filter(kind__in=kinds).update(status="sent", sent_at=NOW)

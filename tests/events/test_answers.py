@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from saleor_loyalty.events.models import Invitation, InvitationStep
+from saleor_loyalty.events.models import Event, Invitation, InvitationStep
 from saleor_loyalty.events.operations import EventNotFound, SeatsTaken
 from saleor_loyalty.events.rules import (
     AnswerInvalid,
@@ -17,8 +17,10 @@ from saleor_loyalty.events.rules import (
     next_in_line,
 )
 from saleor_loyalty.flows.answer_invitations import remove_guest
+from saleor_loyalty.flows.check_in import check_in
 from saleor_loyalty.points.rules import InsufficientPoints
 from saleor_loyalty.points.verification import find_drift
+from saleor_loyalty.programs.models import Program
 from tests.events.parties import (
     DAY,
     answers,
@@ -159,6 +161,41 @@ def test_who_cancels_too_late_has_paid(program, ada):
 
     assert (purse(ada).available, purse(ada).held) == (900, 0)
     assert Invitation.objects.get().is_captured
+
+
+def test_a_party_keeps_the_price_of_when_it_took_its_seats(program, ada):
+    event = make_event(program, price_points=100)
+    come(ada, event, "Mia")
+    Event.objects.update(price_points=300)
+
+    come(ada, event)
+
+    assert (purse(ada).available, purse(ada).held) == (900, 100)
+    assert come(make_guest(program, "late", points=300), event).price_points == 300
+
+
+def test_who_is_in_already_neither_cancels_nor_changes_the_party(program, ada):
+    event = make_event(program)
+    invitation = come(ada, event, "Mia")
+    before = event.starts_at - timedelta(hours=1)
+    check_in(code=invitation.code, actor="door", now=before)
+
+    for answer in (come, leave):
+        with pytest.raises(EventClosed) as refused:
+            answer(ada, event, now=before)
+        assert refused.value.data == {"why": Closed.STARTED}
+
+    assert (answers(event), seats_taken(event)) == (["accepted"], 2)
+
+
+def test_a_programme_that_is_off_takes_no_answers(program, ada):
+    event = make_event(program)
+    Program.objects.update(is_active=False)
+
+    with pytest.raises(EventClosed):
+        come(ada, event)
+
+    assert not Invitation.objects.exists()
 
 
 def test_without_the_points_nobody_gets_a_seat(program, ada):

@@ -33,7 +33,6 @@ from tests.events.parties import (
     make_event,
     make_guest,
     make_wave,
-    mark_sent,
 )
 from tests.factories import NOW, make_program
 from tests.flows.test_mail_approval import LINKS, people
@@ -210,4 +209,3 @@ def test_what_answers_a_member_cannot_be_stopped(program, ada):
     come(ada, make_event(program))
 
     assert leaves("event_confirmed") == [True]
-    mark_sent("event_confirmed")

@@ -7,7 +7,9 @@ import pytest
 from saleor_loyalty.events.checks import EventTexts, EventValues, check_event
 from saleor_loyalty.events.models import Event
 from saleor_loyalty.events.operations import EventStateInvalid
-from saleor_loyalty.events.rules import Audience, EventInvalid, PlaceKind
+from saleor_loyalty.events.rules import Audience, Closed, EventClosed, EventInvalid, PlaceKind
+from saleor_loyalty.flows.check_in import check_in
+from saleor_loyalty.flows.invite_members import run_due_waves
 from saleor_loyalty.flows.manage_events import (
     WaveValues,
     cancel_event,
@@ -31,7 +33,6 @@ from tests.events.parties import (
     make_event,
     make_guest,
     make_wave,
-    mark_sent,
     purse,
     seats_taken,
 )
@@ -193,7 +194,7 @@ def test_a_capacity_below_the_seats_that_are_taken_is_refused(program, ada):
     assert event.capacity == 10
 
 
-def test_an_event_that_is_moved_twice_is_told_in_one_mail_or_two_with_rising_sequence(program, ada):
+def test_an_event_that_is_moved_twice_is_told_with_a_rising_sequence(program, ada):
     event = make_event(program, place="Main street 1")
     come(ada, event)
     starts_at, ends_at = event.starts_at, event.ends_at
@@ -230,8 +231,6 @@ def test_who_was_never_mailed_hears_of_no_change_and_who_left_neither(program, a
     mailed, gone = make_guest(program, "mailed"), make_guest(program, "gone")
     come(gone, event)
     leave(gone, event)
-    from saleor_loyalty.flows.invite_members import run_due_waves
-
     run_due_waves(now=NOW)
     for mail in mails("event_invitation", member_id=mailed.pk):
         mail.status = "sent"
@@ -280,12 +279,23 @@ def test_an_event_that_is_called_off_gives_all_points_back_once(program, ada):
     assert (told[ada.pk]["points_given_back"], told[ada.pk]["cancel_reason"]) == (100, "Storm")
 
 
+def test_an_event_can_be_called_off_when_guests_are_in(program, ada):
+    event = make_event(program, price_points=100, award_points=50)
+    invitation = come(ada, event)
+    check_in(code=invitation.code, actor="door", now=event.starts_at)
+
+    cancel_event(event_id=event.pk, reason="Fire", now=event.starts_at)
+    wind_up_events(now=event.starts_at)
+
+    assert purse(ada).total == 1050
+    assert len(mails("event_cancelled")) == 1
+    assert find_drift() == []
+
+
 def test_nobody_answers_what_was_called_off_even_before_it_is_wound_up(program, ada):
     event = make_event(program)
     come(ada, event)
     cancel_event(event_id=event.pk, reason="", now=NOW)
-
-    from saleor_loyalty.events.rules import Closed, EventClosed
 
     for answer in (come, leave):
         with pytest.raises(EventClosed) as refused:
@@ -343,7 +353,7 @@ def test_values_can_be_given_for_every_field(program):
     )
 
 
-def test_an_answer_that_was_not_told_of_the_newest_place_is_told(program, ada):
+def test_who_answers_after_a_change_is_not_told_of_it_again(program, ada):
     event = make_event(program, place="Main street 1")
     update_event(event_id=event.pk, values={"place": "Harbour 2"}, now=NOW)
     event.refresh_from_db()
@@ -351,4 +361,3 @@ def test_an_answer_that_was_not_told_of_the_newest_place_is_told(program, ada):
 
     assert tell_of_changes(now=NOW) == 0
     assert invitation_of(ada, event).told_version == 1
-    mark_sent("event_confirmed")

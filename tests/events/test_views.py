@@ -21,7 +21,7 @@ from saleor_loyalty.flows.guest_list import find_guests, write_guest_list
 from saleor_loyalty.flows.invite_members import run_due_waves
 from saleor_loyalty.flows.mail_approval import Person
 from saleor_loyalty.flows.manage_events import cancel_event
-from saleor_loyalty.flows.merge_members import merge_members
+from saleor_loyalty.flows.merge_members import merge_members, move_late_points
 from saleor_loyalty.flows.wind_up_events import end_events, wind_up_events
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.orders.models import SettledOrder
@@ -268,8 +268,6 @@ def test_a_price_that_a_merged_member_paid_comes_back_when_the_event_is_called_o
 
     cancel_event(event_id=event.pk, reason="", now=NOW)
     wind_up_events(now=NOW)
-
-    from saleor_loyalty.flows.merge_members import move_late_points
 
     move_late_points(now=NOW)
     assert purse(into).available == 1000
