@@ -80,6 +80,13 @@ def events_for(
     return [_view(one, invitations.get(one.pk), now=now, early=early, places=line) for one in seen]
 
 
+def view_of(invitation: Invitation, *, now: datetime) -> EventView:
+    """Return an event as the member of an invitation sees it, whatever became of it. Some six queries."""
+    event, member = invitation.event, invitation.member
+    early = early_of(tiers_in_force([member]).get(member.pk))
+    return _view(event, invitation, now=now, early=early, places=places_in_line([event.pk]))
+
+
 def _welcome(events: list[Event], member: Member, *, places: OrderPlaces, using: str) -> set[int]:
     """Return the ids of the events whose audience a member belongs to, read once for all of them."""
     audiences = {one.pk: Audience.from_json(one.audience) for one in events}

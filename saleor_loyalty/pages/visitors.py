@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from django.utils.translation.trans_real import parse_accept_lang_header
 
 from saleor_loyalty.emails.languages import FALLBACK_LANGUAGE, language_for
-from saleor_loyalty.emails.links import LinkExpired, LinkInvalid, LinkPurpose, read
+from saleor_loyalty.emails.links import (
+    LinkExpired,
+    LinkInvalid,
+    LinkPurpose,
+    read,
+    read_invitation,
+)
+from saleor_loyalty.events.models import Invitation
 from saleor_loyalty.flows.mail_approval import Person
 from saleor_loyalty.flows.member_choices import owner_of
 from saleor_loyalty.mailings.queries import choices_of
@@ -35,9 +42,22 @@ class Visitor:
         return self.person.language_code if self.person else ""
 
     @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages to read the shop's own words in, the best first."""
+        return self.choices.language_code or self.account_language, self.language
+
+    @property
     def address(self) -> str:
         """Their address, masked; empty for an account that is not active."""
         return masked(self.person.email) if self.person else ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guest:
+    """The member whom a link about an event is for, and their invitation with its event."""
+
+    visitor: Visitor
+    invitation: Invitation
 
 
 def find_visitor(member_id: int, *, front: Shopfront) -> Visitor | None:
@@ -60,7 +80,7 @@ def receive(
     answer: Callable[[Visitor], Page],
 ) -> Page:
     """Let a page answer the member of a link, or say what is wrong with the link."""
-    language = _language_of_browser(visit.accept_language)
+    language = language_of_browser(visit.accept_language)
     if visit.method not in METHODS:
         return render_page("wrong_method.html", front=front, language=language, status=405)
     try:
@@ -75,13 +95,48 @@ def receive(
     return answer(visitor)
 
 
+def receive_guest(
+    visit: Visit,
+    *,
+    purpose: LinkPurpose,
+    front: Shopfront,
+    answer: Callable[[Guest], Page],
+) -> Page:
+    """Let a page answer the guest of a link about an event, or say what is wrong with the link."""
+    language = language_of_browser(visit.accept_language)
+    if visit.method not in METHODS:
+        return render_page("wrong_method.html", front=front, language=language, status=405)
+    try:
+        invitation_id = read_invitation(visit.token, purpose=purpose)
+    except LinkInvalid:
+        return render_page("link_invalid.html", front=front, language=language, status=404)
+    except LinkExpired:
+        return render_page("event_link_expired.html", front=front, language=language, status=410)
+    guest = find_guest(invitation_id, front=front)
+    if guest is not None:
+        return answer(guest)
+    if Invitation.objects.filter(pk=invitation_id).exists():
+        return nobody(visit, front=front)
+    return render_page("invitation_gone.html", front=front, language=language, status=410)
+
+
+def find_guest(invitation_id: int, *, front: Shopfront) -> Guest | None:
+    """Return the guest of an invitation; None: the account was deleted, or the invitation is gone."""
+    rows = Invitation.objects.select_related("event__program", "member__program")
+    invitation = rows.filter(pk=invitation_id).first()
+    visitor = find_visitor(invitation.member_id, front=front) if invitation else None
+    if invitation is None or visitor is None:
+        return None
+    return Guest(visitor=visitor, invitation=invitation)
+
+
 def nobody(visit: Visit, *, front: Shopfront) -> Page:
     """Return the page for a deleted account."""
-    language = _language_of_browser(visit.accept_language)
+    language = language_of_browser(visit.accept_language)
     return render_page("nothing_kept.html", front=front, language=language)
 
 
-def _language_of_browser(accept_language: str) -> str:
+def language_of_browser(accept_language: str) -> str:
     """Return the first language of a browser that we have."""
     for code, _ in parse_accept_lang_header(accept_language):
         found = language_for(code)
