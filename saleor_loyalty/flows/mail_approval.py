@@ -49,6 +49,11 @@ class Person:
     language_code: str = ""
     is_confirmed: bool = True
 
+    @property
+    def full_name(self) -> str:
+        """First and last name, as far as they are known."""
+        return f"{self.first_name} {self.last_name}".strip()
+
 
 # Returns customers by the id of their account; who is gone or inactive is left out.
 FindPeople = Callable[[Collection[int]], Mapping[int, Person]]
@@ -88,6 +93,10 @@ class LinkMaker:
         """Return the address of the picture of a ticket's QR code."""
         token = sign_invitation(invitation_id, purpose=LinkPurpose.TICKET)
         return f"{self.base}{TICKET_PICTURE}/{token}"
+
+    def door(self, key: str) -> str:
+        """Return the address of an event's door: with its token for staff, with a ticket's code in the ticket."""
+        return f"{self.base}door/{key}"
 
     def event_links(self, message: EmailMessage) -> dict[str, str]:
         """Return what a mail about an event links to, by name; nothing for other mails."""

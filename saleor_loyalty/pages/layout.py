@@ -136,9 +136,7 @@ def make_file(content: bytes, *, content_type: str, name: str, keep_seconds: int
     return Page(status=200, file=content, headers=headers)
 
 
-def _headers(
-    style: str, *, pictures: Collection[str], script: str, status: int
-) -> dict[str, str]:
+def _headers(style: str, *, pictures: Collection[str], script: str, status: int) -> dict[str, str]:
     origins = sorted({origin for url in pictures if (origin := _origin(url))})
     policy = (
         "default-src 'none'",

@@ -61,9 +61,7 @@ def read_form(form: MultiValueDict[str, str], *, guests_allowed: int) -> Sent:
     if not 0 <= count <= guests_allowed:
         sent.errors["guests"] = "unknown"
     else:
-        sent.party = Party(
-            guests=typed.names[:count], dietary=typed.dietary, access=typed.access
-        )
+        sent.party = Party(guests=typed.names[:count], dietary=typed.dietary, access=typed.access)
     return sent
 
 

@@ -1,0 +1,77 @@
+"""A guest's ticket: the page, and the picture of its QR code for mails."""
+
+from io import BytesIO
+
+import segno
+from django.utils import translation
+from django.utils.safestring import SafeString, mark_safe
+
+from saleor_loyalty.emails.links import LinkPurpose
+from saleor_loyalty.events.models import Invitation
+from saleor_loyalty.pages.event_words import in_fours, moment_of
+from saleor_loyalty.pages.layout import Page, Shopfront, Visit, make_file, render_page
+from saleor_loyalty.pages.rsvp import common
+from saleor_loyalty.pages.visitors import Guest, receive_guest
+
+DAY_SECONDS = 24 * 60 * 60
+LEAST_PIXELS = 360
+QUIET_ZONE = 4  # modules of light around it (ISO/IEC 18004)
+
+
+def ticket_page(visit: Visit, *, front: Shopfront) -> Page:
+    """Answer a visit of a ticket's link: the code that opens the door, or why there is none."""
+    return receive_guest(
+        visit,
+        purpose=LinkPurpose.TICKET,
+        front=front,
+        answer=lambda guest: _show(visit, guest, front=front),
+    )
+
+
+def ticket_picture(visit: Visit, *, front: Shopfront) -> Page:
+    """Answer with the QR code of a ticket as a picture, which stays the same as long as there is one."""
+    return receive_guest(
+        visit,
+        purpose=LinkPurpose.TICKET,
+        front=front,
+        answer=lambda guest: make_file(
+            _png(guest.invitation, front=front),
+            content_type="image/png",
+            name="ticket.png",
+            keep_seconds=DAY_SECONDS,
+        ),
+    )
+
+
+def _show(visit: Visit, guest: Guest, *, front: Shopfront) -> Page:
+    invitation, event = guest.invitation, guest.invitation.event
+    with translation.override(guest.visitor.language):
+        told = common(guest, front=front, now=visit.now)
+        came_at = invitation.checked_in_at
+        return render_page(
+            "ticket.html",
+            front=front,
+            language=guest.visitor.language,
+            **told,
+            is_over=visit.now >= event.ends_at,
+            code=in_fours(invitation.code),
+            qr=_svg(invitation, front=front) if told["has_seat"] else "",
+            name=guest.visitor.person.full_name if guest.visitor.person else "",
+            came_at=moment_of(came_at, event) if came_at else "",
+        )
+
+
+def _qr(invitation: Invitation, *, front: Shopfront) -> segno.QRCode:
+    return segno.make_qr(front.links.door(invitation.code), error="m", boost_error=False)
+
+
+def _svg(invitation: Invitation, *, front: Shopfront) -> SafeString:
+    drawn = _qr(invitation, front=front).svg_inline(border=QUIET_ZONE, light="#fff", omitsize=True)
+    return mark_safe(drawn)  # noqa: S308 -- made of squares
+
+
+def _png(invitation: Invitation, *, front: Shopfront) -> bytes:
+    code, picture = _qr(invitation, front=front), BytesIO()
+    width, _ = code.symbol_size(border=QUIET_ZONE)
+    code.save(picture, kind="png", border=QUIET_ZONE, scale=-(-LEAST_PIXELS // int(width)))
+    return picture.getvalue()
