@@ -34,19 +34,17 @@ AGAIN = frozenset({Stance.LAPSED, Stance.DECLINED, Stance.CANCELLED})
 def stance_of(invitation: Invitation, *, now: datetime) -> Stance:
     """Return where a member stands with an event now."""
     event, answer = invitation.event, Answer(invitation.answer)
-    if event.state == EventState.CANCELLED.value:
-        return Stance.CALLED_OFF
-    if invitation.checked_in_at is not None:
-        return Stance.IN
-    if answer is Answer.REMOVED:
-        return Stance.REMOVED
-    if event.state != EventState.PUBLISHED.value or now >= event.ends_at:
-        return Stance.OVER
-    if now >= event.starts_at:
-        return Stance.STARTED
-    if invitation.offered_until is not None and invitation.offered_until <= now:
-        return Stance.LAPSED
-    return Stance(answer.value)
+    is_over = event.state != EventState.PUBLISHED.value or now >= event.ends_at
+    offered_until = invitation.offered_until or now
+    so_it_is = {
+        Stance.CALLED_OFF: event.state == EventState.CANCELLED.value,
+        Stance.IN: invitation.checked_in_at is not None,
+        Stance.REMOVED: answer is Answer.REMOVED,
+        Stance.OVER: is_over,
+        Stance.STARTED: now >= event.starts_at,
+        Stance.LAPSED: answer is Answer.OFFERED and offered_until <= now,
+    }
+    return next((one for one, is_so in so_it_is.items() if is_so), Stance(answer.value))
 
 
 def has_seats(invitation: Invitation, stance: Stance) -> bool:

@@ -1,4 +1,5 @@
 import re
+from functools import partial
 from html.parser import HTMLParser
 
 import pytest
@@ -12,7 +13,9 @@ from saleor_loyalty.flows.mail_approval import LinkMaker, Person
 from saleor_loyalty.pages.layout import Shopfront, Visit
 from saleor_loyalty.pages.preferences import preferences_page
 from saleor_loyalty.pages.unsubscribe import unsubscribe_page
+from tests.events.parties import make_event
 from tests.factories import NOW, make_member, make_program, make_user
+from tests.pages.guests import go, invite
 
 
 class Form(HTMLParser):
@@ -22,25 +25,33 @@ class Form(HTMLParser):
         super().__init__()
         self.fields, self.words, self.tags = [], [], []
         self.select = None
-        self.hidden = 0
+        self.hidden = self.text = 0
         self.feed(html)
 
     def handle_starttag(self, tag, attrs):
         attrs = dict(attrs)
         self.tags.append((tag, attrs))
-        self.hidden += tag == "style"
+        self.hidden += tag in ("style", "script")
         kind = attrs.get("type")
         if tag == "select":
             self.select = attrs["name"]
         if tag == "option" and "selected" in attrs:
             self.fields.append((self.select, attrs["value"]))
-        if tag == "input" and (kind != "checkbox" or "checked" in attrs):
+        if tag == "textarea":
+            self.fields.append((attrs["name"], ""))
+            self.text = len(self.fields)
+        if tag == "input" and (kind not in ("checkbox", "radio") or "checked" in attrs):
             self.fields.append((attrs["name"], attrs.get("value", "on")))
 
     def handle_endtag(self, tag):
-        self.hidden -= tag == "style"
+        self.hidden -= tag in ("style", "script")
+        if tag == "textarea":
+            self.text = 0
 
     def handle_data(self, data):
+        if self.text:
+            name, text = self.fields[self.text - 1]
+            self.fields[self.text - 1] = name, (text + data).removeprefix("\n")
         if not self.hidden:
             self.words += data.split()
 
@@ -126,6 +137,39 @@ def unsubscribe(visit, member):
 
     return unsubscribe
 
+
+@pytest.fixture
+def event(program):
+    """A tasting in two weeks for ten, with two guests a member."""
+    return make_event(program)
+
+
+@pytest.fixture
+def invitation(member, event):
+    """The member is invited to the event."""
+    return invite(member, event)
+
+
+@pytest.fixture
+def accepting(front, invitation):
+    """Visit the member's link that accepts; with a form, by POST."""
+    return partial(go, front, LinkPurpose.ACCEPT, invitation)
+
+
+@pytest.fixture
+def declining(front, invitation):
+    """Visit the member's link that declines; with a form, by POST."""
+    return partial(go, front, LinkPurpose.DECLINE, invitation)
+
+
+@pytest.fixture
+def rsvp(accepting):
+    """Accept by the form of the page, with some of its fields changed."""
+
+    def rsvp(*, now=NOW, **changes):
+        return accepting(form=Form(accepting(now=now).html).sent(**changes), now=now)
+
+    return rsvp
 
 def token_of(member, purpose):
     return sign(MemberLink(member.pk, EmailKind.BIRTHDAY), purpose=purpose)
