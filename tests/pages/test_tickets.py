@@ -1,0 +1,118 @@
+"""Tickets: the code that opens the door, as a page and as a picture."""
+
+from datetime import timedelta
+
+import pytest
+import segno
+
+from saleor_loyalty.emails.links import LinkPurpose, sign_invitation
+from saleor_loyalty.events.models import Invitation
+from saleor_loyalty.flows.manage_events import cancel_event
+from saleor_loyalty.pages.layout import Visit
+from saleor_loyalty.pages.ticket import ticket_picture
+from tests.events.parties import come, leave, make_guest
+from tests.factories import NOW
+from tests.pages.conftest import words_of
+from tests.pages.guests import go
+
+ADDRESS = "https://shop.example/plugins/saleor.loyalty/door/ABCD1234EFGH5678"
+
+
+@pytest.fixture
+def ticket(front, invitation):
+    """Visit the member's ticket."""
+
+    def ticket(**values):
+        return go(front, LinkPurpose.TICKET, invitation, **values)
+
+    return ticket
+
+
+@pytest.fixture
+def accepted(member, event, invitation):
+    return come(member, event, "Mia Berg", "")
+
+
+def drawn():
+    """The squares of the code that a camera must see, as they are drawn."""
+    code = segno.make_qr(ADDRESS, error="m", boost_error=False)
+    return code.svg_inline(border=4, light="#fff", omitsize=True)
+
+
+@pytest.mark.usefixtures("accepted")
+def test_it_shows_the_code_and_who_comes(ticket):
+    page = ticket()
+
+    assert drawn() in page.html
+    assert 'role="img" aria-label="QR code of your ticket"' in page.html
+    assert "ABCD 1234 EFGH 5678 Show this at the entrance" in words_of(page)
+    assert "Seats 3 Ada, Mia Berg When Monday, June 29, 2026" in words_of(page)
+    assert "/accept/" in page.html
+    assert "/decline/" in page.html
+
+
+def test_without_seats_there_is_no_code(ticket, program, event, member, invitation):
+    assert "You have no seats at this event." in words_of(ticket())
+    event.capacity = 1
+    event.save()
+    come(make_guest(program, "other"), event)
+    come(member, event)
+
+    page = ticket()
+
+    assert "You are on the waiting list." in words_of(page)
+    for one in (page, ticket(now=event.starts_at)):
+        assert "<svg" not in one.html
+        assert "ABCD" not in one.html
+        assert "/accept/" in one.html
+    Invitation.objects.filter(member=member).update(answer="offered", offered_until=NOW)
+    assert "Seats are kept for you" in words_of(ticket(now=NOW - timedelta(hours=1)))
+
+
+@pytest.mark.usefixtures("accepted")
+def test_of_an_event_that_was_cancelled_or_is_over_there_is_no_code(ticket, event, member):
+    assert "This event is over." in words_of(ticket(now=event.ends_at))
+    leave(member, event)
+    assert "You have no seats at this event." in words_of(ticket())
+    cancel_event(event_id=event.pk, reason="Ill.", now=NOW)
+
+    page = ticket()
+
+    assert "This event was called off. Ill." in words_of(page)
+    assert "<svg" not in page.html
+
+
+@pytest.mark.usefixtures("accepted")
+def test_who_is_in_is_told_since_when(ticket, event):
+    Invitation.objects.update(checked_in_at=event.starts_at)
+
+    page = ticket(now=event.starts_at + timedelta(hours=1))
+
+    assert "You are in, since Monday, June 29, 2026 at 2:00 PM." in words_of(page)
+    assert "<svg" in page.html
+    assert "/decline/" not in page.html
+    after = ticket(now=event.ends_at)
+    assert "<svg" not in after.html
+    assert "Tell us how it was" in words_of(after)
+
+
+@pytest.mark.usefixtures("accepted")
+def test_its_picture_holds_the_same_code(front, invitation):
+    token = sign_invitation(invitation.pk, purpose=LinkPurpose.TICKET)
+
+    page = ticket_picture(Visit(token=token, now=NOW), front=front)
+
+    assert page.status == 200
+    assert page.headers == {
+        "Content-Type": "image/png",
+        "Content-Disposition": 'inline; filename="ticket.png"',
+        "Cache-Control": "private, max-age=86400",
+        "Content-Security-Policy": "default-src 'none'",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+        "X-Robots-Tag": "noindex",
+    }
+    assert page.file.startswith(b"\x89PNG\r\n\x1a\n")
+    width, height = (int.from_bytes(page.file[at : at + 4]) for at in (16, 20))
+    assert width == height >= 300
+    assert page.body == ticket_picture(Visit(token=token, now=NOW), front=front).file
