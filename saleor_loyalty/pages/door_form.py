@@ -59,16 +59,19 @@ def act(form: MultiValueDict[str, str], *, event: Event, front: Shopfront, now: 
     if not typed:
         return Answer(trouble=Trouble.NOTHING_TYPED)
     said = check_in(code=typed, actor=ACTOR, now=now, seats=seats, event_id=event.pk)
-    if said.door is not Door.UNKNOWN or is_code(typed):
+    if said.door is not Door.UNKNOWN:
         return _said(said)
     found = find_guests(event, text=typed, find_people=front.find_people)
+    if not found and is_code(typed):
+        return _said(said)
     return Answer(found=found, trouble=None if found else Trouble.NOBODY, typed=typed)
 
 
 def is_code(text: str) -> bool:
     """Tell whether a text is a ticket's code, or an address with one, rather than a name."""
     code = read_code(text)
-    return len(code) == SECRET_LENGTH and set(code) <= set(LETTERS) and any(map(str.isdigit, code))
+    has_digit = any(map(str.isdigit, text.rpartition("/")[2]))
+    return len(code) == SECRET_LENGTH and set(code) <= set(LETTERS) and has_digit
 
 
 def _walk_in(email: str, seats: int, *, event: Event, front: Shopfront, now: datetime) -> Answer:

@@ -171,6 +171,7 @@ def rsvp(accepting):
 
     return rsvp
 
+
 def token_of(member, purpose):
     return sign(MemberLink(member.pk, EmailKind.BIRTHDAY), purpose=purpose)
 

@@ -421,6 +421,3 @@ def test_where_the_storefront_has_pages_links_lead_there(front, accepting, invit
     page = go(replace(front, links=links), LinkPurpose.ACCEPT, invitation)
 
     assert any(url.startswith("https://aurora.example/events/decline/") for url in links_of(page))
-
-
-
