@@ -94,6 +94,11 @@ class LinkMaker:
         token = sign_invitation(invitation_id, purpose=LinkPurpose.TICKET)
         return f"{self.base}{TICKET_PICTURE}/{token}"
 
+    def calendar(self, invitation_id: int) -> str:
+        """Return the address of an event's file for the calendar of who has a ticket."""
+        token = sign_invitation(invitation_id, purpose=LinkPurpose.TICKET)
+        return f"{self.base}calendar/{token}"
+
     def door(self, key: str) -> str:
         """Return the address of an event's door: with its token for staff, with a ticket's code in the ticket."""
         return f"{self.base}door/{key}"

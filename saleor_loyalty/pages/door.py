@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from django.db.models import Q, Sum
 from django.utils import translation
 
+from saleor_loyalty.emails.event_formats import people
 from saleor_loyalty.emails.links import LinkExpired, LinkInvalid, read_door
 from saleor_loyalty.events.models import Event, Invitation
 from saleor_loyalty.events.rules import Answer as Reply
@@ -15,7 +16,7 @@ from saleor_loyalty.flows.check_in import NOTED_LATER_FOR, Door, read_code
 from saleor_loyalty.flows.event_guests import tiers_in_force
 from saleor_loyalty.flows.mail_approval import Person
 from saleor_loyalty.pages.door_form import Answer, act
-from saleor_loyalty.pages.event_words import card_of, moment_of, people, time_of
+from saleor_loyalty.pages.event_words import card_of, moment_of, time_of
 from saleor_loyalty.pages.layout import METHODS, ROOM, Cookie, Page, Shopfront, Visit, render_page
 from saleor_loyalty.pages.visitors import language_of_browser
 

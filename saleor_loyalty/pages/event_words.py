@@ -1,16 +1,15 @@
 """Events in the words of who reads of them: texts in their language, times of the event's own zone."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_time, get_timezone_name
-from babel.lists import format_list
 from django.utils.translation import get_language, gettext
 
-from saleor_loyalty.emails.formats import current_locale
+from saleor_loyalty.emails.event_formats import languages as spoken_languages
+from saleor_loyalty.emails.locales import current_locale
 from saleor_loyalty.events.models import Event
 from saleor_loyalty.flows.event_mails import texts_of, translated
 
@@ -59,7 +58,7 @@ def card_of(event: Event, *, languages: Sequence[str]) -> EventCard:
         is_online=event.place_kind == "online",
         image_url=event.image_url,
         image_alt=event.image_alt,
-        languages=_spoken(event.languages),
+        languages=spoken_languages(event.languages),
     )
 
 
@@ -71,16 +70,6 @@ def moment_of(moment: datetime, event: Event) -> str:
 def time_of(moment: datetime, event: Event) -> str:
     """Write the time of day of an instant as clocks show it where the event is."""
     return _time(_local(moment, event))
-
-
-def people(names: Iterable[str]) -> str:
-    """Write a list of people; who has no name is left out."""
-    return str(format_list([name for name in names if name], locale=current_locale()))
-
-
-def in_fours(code: str) -> str:
-    """Write a code in groups of four."""
-    return " ".join(code[start : start + 4] for start in range(0, len(code), 4))
 
 
 def _words(texts: dict[str, str], languages: Sequence[str]) -> Words:
@@ -106,15 +95,3 @@ def _day(local: datetime) -> str:
 
 def _time(local: datetime) -> str:
     return str(format_time(local.time(), "short", locale=current_locale()))
-
-
-def _spoken(codes: Collection[str]) -> str:
-    locale = current_locale()
-    return str(format_list([_language(code, locale) for code in codes], locale=locale))
-
-
-def _language(code: str, locale: Locale) -> str:
-    try:
-        return Locale.parse(code, sep="-").get_display_name(locale) or code
-    except (UnknownLocaleError, ValueError):
-        return code

@@ -15,6 +15,7 @@ from django.utils import translation
 from django.utils.datastructures import MultiValueDict
 from django.utils.safestring import mark_safe
 
+from saleor_loyalty.emails.envelopes import MailSender
 from saleor_loyalty.emails.palette import palette_of
 from saleor_loyalty.emails.rendering import ShopIdentity, make_engine
 from saleor_loyalty.events.rules import MAX_GUESTS
@@ -56,13 +57,17 @@ def no_member(email: str, program_id: int) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Shopfront:
-    """What pages need of the shop: how it looks, who its customers are, and where pages are."""
+    """What pages need of the shop: how it looks, who its customers are, and where pages are.
+
+    `find_sender`: as whom it sends mails, for calendars (None: no files for them).
+    """
 
     identity: ShopIdentity
     find_people: FindPeople
     links: LinkMaker
     places: OrderPlaces = no_places
     find_member: FindMember = no_member
+    find_sender: Callable[[], MailSender] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,16 +7,17 @@ from typing import Any
 from django.utils import translation
 from django.utils.translation import gettext, ngettext
 
+from saleor_loyalty.emails.event_formats import people
 from saleor_loyalty.emails.formats import points
 from saleor_loyalty.emails.links import LinkPurpose
 from saleor_loyalty.errors import LoyaltyError
-from saleor_loyalty.events.models import Event
+from saleor_loyalty.events.models import Invitation
 from saleor_loyalty.events.queries import times_of
-from saleor_loyalty.events.rules import FEEDBACK_WANTED_FOR
+from saleor_loyalty.events.rules import FEEDBACK_WANTED_FOR, Answer
 from saleor_loyalty.flows.answer_invitations import accept, decline
 from saleor_loyalty.flows.event_feedback import note_opened
 from saleor_loyalty.flows.event_views import EventView, view_of
-from saleor_loyalty.pages.event_words import card_of, moment_of, people
+from saleor_loyalty.pages.event_words import card_of, moment_of
 from saleor_loyalty.pages.layout import Page, Shopfront, Visit, render_page
 from saleor_loyalty.pages.rsvp_form import Sent, is_whole, note_refusal, read_form, typed_of
 from saleor_loyalty.pages.stances import AGAIN, OPEN, Stance, has_seats, stance_of
@@ -153,7 +154,7 @@ def _show_accept(
             few_seats=free if 0 < free <= FEW_SEATS else 0,
             typed=typed,
             names=list(enumerate(typed.names[: allowed or 0], start=1)),
-            options=_options(event, most=allowed or 0, chosen=typed.guests),
+            options=_options(invitation, most=allowed or 0, chosen=typed.guests),
             errors=sent.errors if sent else {},
             free=sent.free if sent else 0,
             is_broken=status == 400,  # noqa: PLR2004 -- HTTP
@@ -167,6 +168,8 @@ def _guests_allowed(view: EventView, stance: Stance) -> int | None:
     Who has seats can take fewer of them also when registration is over.
     """
     event = view.event
+    if not event.program.is_active:
+        return None
     if view.closed is None and stance in OPEN | AGAIN:
         return event.guests_allowed
     if stance is Stance.ACCEPTED and view.invitation is not None:
@@ -174,13 +177,17 @@ def _guests_allowed(view: EventView, stance: Stance) -> int | None:
     return None
 
 
-def _options(event: Event, *, most: int, chosen: int) -> list[Option]:
-    options = []
+def _options(invitation: Invitation, *, most: int, chosen: int) -> list[Option]:
+    """Return the parties to choose from, with what each costs: who has seats keeps their price."""
+    event, options = invitation.event, []
+    price_points = event.price_points
+    if invitation.answer == Answer.ACCEPTED.value:
+        price_points = invitation.price_points // invitation.seats
     for count in range(most + 1):
         others = ngettext("Me and %(number)s guest", "Me and %(number)s guests", count)
         name = others % {"number": count} if count else gettext("Just me")
-        if event.price_points:
-            price = points(event.price_points * (1 + count), event.program.points_name)
+        if price_points:
+            price = points(price_points * (1 + count), event.program.points_name)
             name = f"{name} \N{EN DASH} {price}"
         options.append(Option(value=count, name=name, is_on=count == chosen))
     return options

@@ -6,9 +6,10 @@ import segno
 from django.utils import translation
 from django.utils.safestring import SafeString
 
+from saleor_loyalty.emails.event_formats import in_fours
 from saleor_loyalty.emails.links import LinkPurpose
 from saleor_loyalty.events.models import Invitation
-from saleor_loyalty.pages.event_words import in_fours, moment_of
+from saleor_loyalty.pages.event_words import moment_of
 from saleor_loyalty.pages.layout import Page, Shopfront, Visit, make_file, render_page
 from saleor_loyalty.pages.rsvp import common
 from saleor_loyalty.pages.visitors import Guest, receive_guest
@@ -24,7 +25,7 @@ def ticket_page(visit: Visit, *, front: Shopfront) -> Page:
         visit,
         purpose=LinkPurpose.TICKET,
         front=front,
-        answer=lambda guest: _show(visit, guest, front=front),
+        answer=lambda guest: show_ticket(visit, guest, front=front),
     )
 
 
@@ -43,7 +44,8 @@ def ticket_picture(visit: Visit, *, front: Shopfront) -> Page:
     )
 
 
-def _show(visit: Visit, guest: Guest, *, front: Shopfront) -> Page:
+def show_ticket(visit: Visit, guest: Guest, *, front: Shopfront) -> Page:
+    """Show a guest's ticket, or that they have none."""
     invitation, event = guest.invitation, guest.invitation.event
     with translation.override(guest.visitor.language):
         told = common(guest, front=front, now=visit.now)
@@ -54,6 +56,7 @@ def _show(visit: Visit, guest: Guest, *, front: Shopfront) -> Page:
             language=guest.visitor.language,
             **told,
             is_over=visit.now >= event.ends_at,
+            calendar_url=front.links.calendar(invitation.pk) if front.find_sender else "",
             code=in_fours(invitation.code),
             qr=_svg(invitation, front=front) if told["has_seat"] else "",
             name=guest.visitor.person.full_name if guest.visitor.person else "",

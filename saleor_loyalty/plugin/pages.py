@@ -12,6 +12,7 @@ from saleor.core.db.connection import allow_writer
 
 from saleor_loyalty.flows.mail_approval import TICKET_PICTURE
 from saleor_loyalty.pages.door import door_page
+from saleor_loyalty.pages.event_calendar import calendar_page
 from saleor_loyalty.pages.feedback import feedback_page
 from saleor_loyalty.pages.layout import Page, Visit
 from saleor_loyalty.pages.preferences import preferences_page
@@ -29,6 +30,7 @@ ROUTES: Mapping[str, Callable[..., Page]] = {
     "decline": decline_page,
     "ticket": ticket_page,
     TICKET_PICTURE: ticket_picture,
+    "calendar": calendar_page,
     "feedback": feedback_page,
     "door": door_page,
 }

@@ -1,11 +1,13 @@
 """What the pages need of Saleor: how the shop looks, its customers, and where pages are."""
 
+from functools import partial
+
 from django.contrib.sites.models import Site
 
 from saleor_loyalty.members.queries import members_of
 from saleor_loyalty.pages.layout import Shopfront
 from saleor_loyalty.shop.customers import accounts_of
-from saleor_loyalty.shop.mail import shop_identity
+from saleor_loyalty.shop.mail import mail_sender, shop_identity
 from saleor_loyalty.shop.orders import places_of_orders
 from saleor_loyalty.shop.post_office import find_people, link_maker
 from saleor_loyalty.shop.settings import LoyaltySettings
@@ -20,6 +22,7 @@ def shopfront(settings: LoyaltySettings) -> Shopfront:
         links=link_maker(settings),
         places=places_of_orders,
         find_member=find_member,
+        find_sender=partial(mail_sender, None, settings=settings),
     )
 
 

@@ -1,13 +1,17 @@
 """Tickets: the code that opens the door, as a page and as a picture."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 import segno
+from icalendar import Calendar
 
+from saleor_loyalty.emails.envelopes import MailSender
 from saleor_loyalty.emails.links import LinkPurpose, sign_invitation
 from saleor_loyalty.events.models import Invitation
 from saleor_loyalty.flows.manage_events import cancel_event
+from saleor_loyalty.pages.event_calendar import calendar_page
 from saleor_loyalty.pages.layout import Visit
 from saleor_loyalty.pages.ticket import ticket_picture
 from tests.events.parties import come, leave, make_guest
@@ -116,3 +120,47 @@ def test_its_picture_holds_the_same_code(front, invitation):
     width, height = (int.from_bytes(page.file[at : at + 4]) for at in (16, 20))
     assert width == height >= 300
     assert page.body == ticket_picture(Visit(token=token, now=NOW), front=front).file
+
+
+@pytest.fixture
+def shop(front):
+    """A shop that sends mails, and so may invite by calendars."""
+    sender = MailSender(backend=None, from_address="hello@aurora.example", shop=front.identity)
+    return replace(front, find_sender=lambda: sender)
+
+
+def calendar(shop, invitation, *, now=NOW, purpose=LinkPurpose.TICKET):
+    token = sign_invitation(invitation.pk, purpose=purpose)
+    return calendar_page(Visit(token=token, now=now), front=shop)
+
+
+@pytest.mark.usefixtures("accepted")
+def test_it_leads_to_a_file_for_the_calendar_with_the_entry_of_the_mails(
+    shop, ticket, invitation, event, user
+):
+    invitation.refresh_from_db()
+    assert "/calendar/" not in ticket().html
+    assert "/calendar/" in go(shop, LinkPurpose.TICKET, invitation).html
+
+    page = calendar(shop, invitation)
+
+    assert page.status == 200
+    assert page.headers["Content-Type"] == 'text/calendar; method=REQUEST; charset="utf-8"'
+    assert page.headers["Cache-Control"] == "no-store"
+    (entry,) = Calendar.from_ical(page.body).walk("VEVENT")
+    assert entry["UID"] == f"{event.uid}@aurora.example"
+    assert entry["SEQUENCE"] == invitation.calendar_sequence
+    assert (entry["SUMMARY"], entry.start) == ("Tasting", event.starts_at)
+    assert entry["ATTENDEE"] == f"mailto:{user.email}"
+    assert entry["ATTENDEE"].params["PARTSTAT"] == "ACCEPTED"
+
+
+def test_who_does_not_come_gets_no_file(shop, front, member, event, invitation):
+    before = calendar(shop, invitation)
+    come(member, event)
+
+    pages = [before, calendar(shop, invitation, now=event.ends_at), calendar(front, invitation)]
+    pages += [calendar(shop, invitation, purpose=LinkPurpose.ACCEPT)]
+
+    assert not any(page.file for page in pages)
+    assert [page.status for page in pages] == [200, 200, 200, 404]

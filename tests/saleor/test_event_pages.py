@@ -117,6 +117,17 @@ def test_a_tickets_picture_is_a_png(browser, invitation):
     assert browser.get(path_of(address)[:-1]).status_code == 404
 
 
+def test_a_ticket_leads_to_a_file_for_the_calendar(browser, invitation):
+    Invitation.objects.update(answer="accepted")
+    address = path_of(link_maker(LoyaltySettings()).calendar(invitation.pk))
+
+    assert address in browser.get(path(invitation, LinkPurpose.TICKET)).content.decode()
+    response = browser.get(address)
+
+    assert response.headers["Content-Type"].startswith("text/calendar; method=REQUEST")
+    assert b"SUMMARY:Tasting\r\n" in response.content
+
+
 def test_feedback_may_be_chosen_by_the_address(browser, invitation):
     Invitation.objects.update(answer="accepted", checked_in_at=timezone.now())
 
