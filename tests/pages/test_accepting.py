@@ -67,7 +67,7 @@ def test_it_tells_all_of_the_event(accepting, event, program, member):
     assert "Kaffegata 7, Oslo Map and directions" in words
     assert "A seat costs 100 Stars You have 250 Stars to spend." in words
     assert "Until Sunday, June 28, 2026 at 2:00 PM you can cancel and get them back." in words
-    assert "For coming You get 50 Stars." in words
+    assert "For coming 50 Stars" in words
     assert "Answer by Monday, June 29, 2026 at 2:00 PM" in words
     assert "Spoken English, Croatian, and x-y-z" in words
     assert "Please note From 18 years." in words
