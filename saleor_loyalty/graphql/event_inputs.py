@@ -18,8 +18,8 @@ from saleor_loyalty.flows.manage_events import WaveValues
 from saleor_loyalty.graphql.enums import DOC_CATEGORY
 from saleor_loyalty.graphql.errors import LoyaltyErrorCode
 from saleor_loyalty.graphql.event_enums import LoyaltyEventPlaceKindEnum
-from saleor_loyalty.graphql.event_planning import AUDIENCE, WAVE
-from saleor_loyalty.graphql.events import (
+from saleor_loyalty.graphql.event_fields import (
+    AUDIENCE,
     LANGUAGES,
     NUMBERS,
     OPTIONAL_DATES,
@@ -27,6 +27,7 @@ from saleor_loyalty.graphql.events import (
     REMINDER_HOURS,
     STAFF_NUMBERS,
     TEXTS,
+    WAVE,
 )
 from saleor_loyalty.graphql.mutations import LoyaltyMutation
 from saleor_loyalty.members.models import Member

@@ -20,30 +20,12 @@ from saleor_loyalty.events.numbers import EventNumbers
 from saleor_loyalty.events.rules import Audience
 from saleor_loyalty.flows.invite_members import WavePreview
 from saleor_loyalty.graphql.enums import DOC_CATEGORY
+from saleor_loyalty.graphql.event_fields import AUDIENCE, WAVE
 from saleor_loyalty.graphql.mail_loaders import ChannelByIdLoader
 from saleor_loyalty.graphql.members import LoyaltyMember, LoyaltyMemberCountableConnection
 from saleor_loyalty.graphql.tier_loaders import TierByIdLoader
 from saleor_loyalty.graphql.tiers import LoyaltyTier
 from saleor_loyalty.members.models import Member
-
-# What an audience consists of, for reading and writing.
-AUDIENCE: dict[str, str] = {
-    "tiers": "Members in one of these tiers.",
-    "channels": "Members whose last order was in one of these channels.",
-    "countries": "Members whose last order went to one of these countries (ISO 3166-1 alpha-2).",
-    "minimum_spent": "Members who spent so much in all, in one of these currencies.",
-    "ordered_since": "Members whose last order is no older.",
-    "members": "Members who may come in any case.",
-    "is_handpicked": "Whether those members are all who may come.",
-}
-WAVE: dict[str, str] = {
-    "tiers": "Whom it is for: members in these tiers; empty: all of the audience.",
-    "opens_at": "When it goes out, on a published event.",
-    "only_if_free": "Whether it waits until seats are free.",
-    "most_no_shows": (
-        "Who stayed away from more events of the last year is left out; null: nobody is."
-    ),
-}
 
 
 class LoyaltyEventAudience(BaseObjectType):

@@ -23,6 +23,15 @@ from saleor_loyalty.graphql.access import may_manage
 from saleor_loyalty.graphql.enums import DOC_CATEGORY
 from saleor_loyalty.graphql.errors import LoyaltyEventClosedEnum
 from saleor_loyalty.graphql.event_enums import LoyaltyEventPlaceKindEnum, LoyaltyEventStateEnum
+from saleor_loyalty.graphql.event_fields import (
+    LANGUAGES,
+    NUMBERS,
+    OPTIONAL_DATES,
+    PLACE_URL,
+    REMINDER_HOURS,
+    STAFF_NUMBERS,
+    TEXTS,
+)
 from saleor_loyalty.graphql.event_links import (
     ByLink,
     links_of,
@@ -54,34 +63,6 @@ from saleor_loyalty.graphql.programs import LoyaltyProgram
 from saleor_loyalty.graphql.rewards import STAFF
 
 Root = models.Event | ByLink[models.Event]
-
-# What staff set on an event, for reading and writing.
-TEXTS: dict[str, str] = {
-    "title": "Title, 1 to 120 characters.",
-    "story": "What it is; up to 10,000 characters.",
-    "image_url": "Link to an image.",
-    "image_alt": "What the image shows, for those who do not see it.",
-    "place": "Where it is, as people find it; up to 250 characters.",
-    "time_zone": "IANA name of the zone that its times are shown in.",
-    "age_note": "Who is old enough for it; up to 250 characters.",
-}
-PLACE_URL = "Link to a map, or to where it is online."
-NUMBERS: dict[str, str] = {
-    "capacity": "Seats in all, 1 to 100,000.",
-    "guests_allowed": "How many guests a member may bring, up to 20.",
-    "price_points": "Points that each seat costs.",
-    "award_points": "Points for coming.",
-}
-STAFF_NUMBERS: dict[str, str] = {
-    "cancel_hours": "Hours before the start until which cancelling gives points back.",
-    "offer_hours": "Hours that seats are kept for who is next in the waiting list.",
-}
-OPTIONAL_DATES: dict[str, str] = {
-    "registration_opens_at": "From when members can ask in; null: from publishing on.",
-    "registration_closes_at": "Until when members can accept; null: until the start.",
-}
-LANGUAGES = "The languages that are spoken."
-REMINDER_HOURS = "Hours before the start at which guests are reminded, up to five."
 
 
 class LoyaltyEventTranslation(BaseObjectType):

@@ -72,7 +72,7 @@ class LoyaltyInvitationRemove(LoyaltyMutation):
     class Arguments:
         id = graphene.ID(required=True, description="ID of the invitation.")
         note = graphene.String(
-            default_value="", description="Why, for staff; up to 1000 characters."
+            default_value="", description="Why, in words that the member can read; up to 1000."
         )
 
     class Meta:
