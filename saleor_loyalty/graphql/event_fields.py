@@ -1,6 +1,5 @@
 """What staff set on events, described for reading and writing."""
 
-# What staff set on an event, for reading and writing.
 TEXTS: dict[str, str] = {
     "title": "Title, 1 to 120 characters.",
     "story": "What it is; up to 10,000 characters.",
@@ -27,7 +26,6 @@ OPTIONAL_DATES: dict[str, str] = {
 }
 LANGUAGES = "The languages that are spoken."
 REMINDER_HOURS = "Hours before the start at which guests are reminded, up to five."
-# What an audience consists of, for reading and writing.
 AUDIENCE: dict[str, str] = {
     "tiers": "Members in one of these tiers.",
     "channels": "Members whose last order was in one of these channels.",

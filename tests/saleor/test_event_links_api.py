@@ -19,6 +19,7 @@ from tests.saleor.event_desk import (
     event_id,
     event_in,
     invite,
+    listed,
     person,
     seat,
     seen,
@@ -26,6 +27,7 @@ from tests.saleor.event_desk import (
     token_of,
     written,
 )
+from tests.saleor.shopping import give
 
 EVERY = (LinkPurpose.ACCEPT, LinkPurpose.DECLINE, LinkPurpose.TICKET, LinkPurpose.FEEDBACK)
 
@@ -184,6 +186,18 @@ def test_who_was_taken_off_has_links_to_nothing(api_client, program, ada):
     payload = sent(api_client, RESPOND, token=token_of(one), accept=True)
     assert [(e["field"], e["code"]) for e in payload["errors"]] == [("token", "NOT_FOUND")]
     assert written() == before
+
+
+def test_who_was_taken_off_does_not_see_that_it_was_called_off(
+    api_client, user_api_client, program, customer_user
+):
+    event = event_in(program)
+    one = invite(give(program, customer_user, 0), event)
+    remove_guest(invitation_id=one.pk, actor="user:1", note="", now=timezone.now())
+    Event.objects.filter(pk=event.pk).update(state="cancelled")
+
+    assert listed(user_api_client) == []
+    assert codes_of(ask(api_client, ONE, {"token": token_of(one)})) == ["NOT_FOUND"]
 
 
 def test_an_invitation_that_is_gone_has_links_to_nothing(api_client, program, ada):
