@@ -107,9 +107,13 @@ def invitations_to(
 
 
 def invitations_of(*, member_id: int, using: str = "default") -> QuerySet[Invitation]:
-    """Return a member's invitations, the newest first; not those that staff took back."""
+    """Return a member's invitations, the newest first.
+
+    Not those that staff took back; what was called off removes all guests, and they see that.
+    """
     rows = Invitation.objects.using(using).filter(member=member_id)
-    return rows.exclude(answer=Answer.REMOVED.value).order_by("-pk")
+    taken_off = {"answer": Answer.REMOVED.value, "event__state": EventState.PUBLISHED.value}
+    return rows.exclude(**taken_off).order_by("-pk")
 
 
 def translations_of(

@@ -55,7 +55,7 @@ def events_for(
         one.event_id: one
         for one in Invitation.objects.using(using)
         .filter(member=member)
-        .exclude(answer=Answer.REMOVED.value)
+        .exclude(answer=Answer.REMOVED.value, event__state=EventState.PUBLISHED.value)
     }
     rows = Event.objects.using(using).filter(
         Q(pk__in=invitations) | Q(state=EventState.PUBLISHED.value),

@@ -10,6 +10,8 @@ from saleor_loyalty.emails.links import LinkPurpose
 from saleor_loyalty.events.models import Event, Invitation
 from saleor_loyalty.events.rules import Audience
 from saleor_loyalty.flows.answer_invitations import remove_guest
+from saleor_loyalty.flows.manage_events import cancel_event
+from saleor_loyalty.flows.wind_up_events import wind_up_events
 from tests.saleor.conftest import ask
 from tests.saleor.event_desk import (
     FEEDBACK,
@@ -188,16 +190,24 @@ def test_who_was_taken_off_has_links_to_nothing(api_client, program, ada):
     assert written() == before
 
 
-def test_who_was_taken_off_does_not_see_that_it_was_called_off(
+def test_guests_of_what_was_called_off_still_see_it(
     api_client, user_api_client, program, customer_user
 ):
     event = event_in(program)
-    one = invite(give(program, customer_user, 0), event)
-    remove_guest(invitation_id=one.pk, actor="user:1", note="", now=timezone.now())
-    Event.objects.filter(pk=event.pk).update(state="cancelled")
+    one = seat(give(program, customer_user, 0), event)
+    cancel_event(event_id=event.pk, reason="Storm", now=timezone.now())
+    wind_up_events(now=timezone.now())
 
-    assert listed(user_api_client) == []
-    assert codes_of(ask(api_client, ONE, {"token": token_of(one)})) == ["NOT_FOUND"]
+    by_link = seen(api_client, token=token_of(one))
+
+    one.refresh_from_db()
+    assert one.answer == "removed"
+    assert (by_link["state"], by_link["closed"]) == ("CANCELLED", "CANCELLED")
+    assert by_link["invitation"]["answer"] == "REMOVED"
+    assert [node["state"] for node in listed(user_api_client)] == ["CANCELLED"]
+    document = "{ me { loyalty { invitations(first: 5) { edges { node { answer } } } } } }"
+    mine = ask(user_api_client, document)["data"]["me"]["loyalty"]["invitations"]["edges"]
+    assert mine == [{"node": {"answer": "REMOVED"}}]
 
 
 def test_an_invitation_that_is_gone_has_links_to_nothing(api_client, program, ada):
