@@ -1,8 +1,18 @@
 """Reads of events and invitations."""
 
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
 
-from saleor_loyalty.events.models import Event, Invitation
+from django.db.models import Q, QuerySet
+
+from saleor_loyalty.events.models import (
+    Event,
+    EventTranslation,
+    EventWave,
+    Invitation,
+    InvitationStep,
+)
 from saleor_loyalty.events.rules import Answer, EventState, EventTimes, Waiting, in_line
 
 
@@ -39,3 +49,98 @@ def places_in_line(event_ids: Collection[int], *, using: str = "default") -> dic
         for line in by_event.values()
         for place, one in enumerate(in_line(line), start=1)
     }
+
+
+def all_events(
+    *,
+    program_id: int | None = None,
+    states: Sequence[EventState] = (),
+    starts_from: datetime | None = None,
+    starts_until: datetime | None = None,
+    search: str = "",
+    using: str = "default",
+) -> QuerySet[Event]:
+    """Return events by programme, states, start (both ends inclusive) and words of the title or place, the next first."""
+    rows = Event.objects.using(using).all()
+    if program_id is not None:
+        rows = rows.filter(program=program_id)
+    if states:
+        rows = rows.filter(state__in=[state.value for state in states])
+    if starts_from is not None:
+        rows = rows.filter(starts_at__gte=starts_from)
+    if starts_until is not None:
+        rows = rows.filter(starts_at__lte=starts_until)
+    for word in search.split():
+        rows = rows.filter(Q(title__icontains=word) | Q(place__icontains=word))
+    return rows
+
+
+def invitations_to(
+    *,
+    event_id: int,
+    answers: Sequence[Answer] = (),
+    has_come: bool | None = None,
+    is_no_show: bool | None = None,
+    search: str = "",
+    using: str = "default",
+) -> QuerySet[Invitation]:
+    """Return the invitations to an event by answers, who came, who stayed away, and words.
+
+    Each word is a part of the customer's address or name, or the code.
+    """
+    rows = Invitation.objects.using(using).filter(event=event_id)
+    if answers:
+        rows = rows.filter(answer__in=[answer.value for answer in answers])
+    if has_come is not None:
+        rows = rows.filter(checked_in_at__isnull=not has_come)
+    if is_no_show is not None:
+        rows = rows.filter(is_no_show=is_no_show)
+    for word in search.split():
+        rows = rows.filter(
+            Q(code__iexact=word)
+            | Q(member__user__email__icontains=word)
+            | Q(member__user__first_name__icontains=word)
+            | Q(member__user__last_name__icontains=word)
+            | Q(member__email__icontains=word)
+        )
+    return rows
+
+
+def invitations_of(*, member_id: int, using: str = "default") -> QuerySet[Invitation]:
+    """Return a member's invitations, the newest first.
+
+    Not those that staff took back; what was called off removes all guests, and they see that.
+    """
+    rows = Invitation.objects.using(using).filter(member=member_id)
+    taken_off = {"answer": Answer.REMOVED.value, "event__state": EventState.PUBLISHED.value}
+    return rows.exclude(**taken_off).order_by("-pk")
+
+
+def translations_of(
+    *, event_ids: Iterable[int], using: str = "default"
+) -> dict[int, dict[str, EventTranslation]]:
+    """Return the translations of events by language, by event id. One query."""
+    found: dict[int, dict[str, EventTranslation]] = defaultdict(dict)
+    for row in EventTranslation.objects.using(using).filter(event__in=list(event_ids)):
+        found[row.event_id][row.language_code] = row
+    return found
+
+
+def waves_of(*, event_ids: Iterable[int], using: str = "default") -> dict[int, list[EventWave]]:
+    """Return the waves of events, the first one first, by event id. One query."""
+    found: dict[int, list[EventWave]] = defaultdict(list)
+    rows = EventWave.objects.using(using).filter(event__in=list(event_ids))
+    for wave in rows.order_by("opens_at", "pk"):
+        found[wave.event_id].append(wave)
+    return found
+
+
+def steps_of(
+    *, invitation_ids: Iterable[int], using: str = "default"
+) -> dict[int, list[InvitationStep]]:
+    """Return what happened to invitations, oldest first, by invitation id. One query."""
+    found: dict[int, list[InvitationStep]] = defaultdict(list)
+    rows = InvitationStep.objects.using(using).filter(invitation__in=list(invitation_ids))
+    for step in rows.order_by("pk"):
+        found[step.invitation_id].append(step)
+    return found

@@ -47,18 +47,20 @@ class GuestRow:
     tier: str
 
 
-def guest_rows(event: Event, *, find_people: FindPeople) -> Iterator[GuestRow]:
+def guest_rows(
+    event: Event, *, find_people: FindPeople, using: str = "default"
+) -> Iterator[GuestRow]:
     """Yield an event's guests: those who come first, then who waits, then the others, each by when they answered."""
-    rows = Invitation.objects.filter(event=event)
+    rows = Invitation.objects.using(using).filter(event=event.pk)
     order = [Answer.ACCEPTED, Answer.OFFERED, Answer.WAITING, Answer.INVITED]
     order += [answer for answer in Answer if answer not in order]
     for answer in order:
         pks = rows.filter(answer=answer.value).order_by("answered_at", "pk")
         for some in batched(list(pks.values_list("pk", flat=True)), BATCH):
-            found = Invitation.objects.select_related("member").in_bulk(some)
+            found = Invitation.objects.using(using).select_related("member").in_bulk(some)
             members = [found[pk].member for pk in some]
             people = find_people({one.user_id for one in members if one.user_id is not None})
-            tiers = tiers_in_force(members)
+            tiers = tiers_in_force(members, using=using)
             for pk in some:
                 member = found[pk].member
                 person = people.get(member.user_id or 0) or Person(email=member.email)
@@ -81,7 +83,11 @@ def find_guests(event: Event, *, text: str, find_people: FindPeople) -> list[Gue
 
 
 def write_guest_list(
-    event: Event, *, find_people: FindPeople, write: Callable[[str], object]
+    event: Event,
+    *,
+    find_people: FindPeople,
+    write: Callable[[str], object],
+    using: str = "default",
 ) -> int:
     """Write an event's guests as CSV, times in the event's zone; return the number of rows.
 
@@ -90,7 +96,7 @@ def write_guest_list(
     zone = ZoneInfo(event.time_zone)
     _write_row(write, COLUMNS)
     count = 0
-    for row in guest_rows(event, find_people=find_people):
+    for row in guest_rows(event, find_people=find_people, using=using):
         one, person = row.invitation, row.person
         times = [
             moment.astimezone(zone).strftime("%Y-%m-%d %H:%M") if moment else ""

@@ -56,14 +56,19 @@ class WavePreview:
 
 
 def preview_wave(
-    *, event: Event, selection: Selection, now: datetime, places: OrderPlaces = no_places
+    *,
+    event: Event,
+    selection: Selection,
+    now: datetime,
+    places: OrderPlaces = no_places,
+    using: str = "default",
 ) -> WavePreview:
     """Tell who would be invited now; nothing is written. Some ten queries for every 500 members."""
     preview = WavePreview()
-    for batch in _candidates(event, selection, now=now, places=places):
+    for batch in _candidates(event, selection, now=now, places=places, using=using):
         preview.members += len(batch)
         preview.by_tier.update(tier.pk if tier else None for _, tier in batch)
-        preview.reachable += _reachable([member for member, _ in batch])
+        preview.reachable += _reachable([member for member, _ in batch], using=using)
         preview.first += [member for member, _ in batch[: SHOWN - len(preview.first)]]
     return preview
 
@@ -182,20 +187,27 @@ def _tell(event: Event, invitations: Sequence[Invitation], *, actor: str, now: d
 
 
 def _candidates(
-    event: Event, selection: Selection, *, now: datetime, places: OrderPlaces
+    event: Event,
+    selection: Selection,
+    *,
+    now: datetime,
+    places: OrderPlaces,
+    using: str = "default",
 ) -> Iterator[list[tuple[Member, Tier | None]]]:
     """Yield the members who would be invited, with their tiers, in batches."""
     audience = Audience.from_json(event.audience)
-    rows = Member.objects.filter(ALIVE, program=event.program_id)
+    rows = Member.objects.using(using).filter(ALIVE, program=event.program_id)
     if audience.is_handpicked:
         rows = rows.filter(pk__in=audience.member_ids)
-    invited = Invitation.objects.filter(event=event).values("member")
+    invited = Invitation.objects.using(using).filter(event=event.pk).values("member")
     pks = rows.exclude(pk__in=invited).order_by("pk").values_list("pk", flat=True)
     for ids in batched(list(pks), BATCH):
-        members = list(Member.objects.filter(pk__in=ids).select_related("program").order_by("pk"))
-        guests = guests_of(members, audience=audience, places=places)
-        tiers = tiers_in_force(members)
-        stayed_away = _no_shows(ids, now=now) if selection.most_no_shows is not None else {}
+        found = Member.objects.using(using).filter(pk__in=ids)
+        members = list(found.select_related("program").order_by("pk"))
+        guests = guests_of(members, audience=audience, places=places, using=using)
+        tiers = tiers_in_force(members, using=using)
+        counts = selection.most_no_shows is not None
+        stayed_away = _no_shows(ids, now=now, using=using) if counts else {}
         batch = []
         for member in members:
             tier = tiers.get(member.pk)
@@ -207,15 +219,15 @@ def _candidates(
             yield batch
 
 
-def _no_shows(member_ids: Collection[int], *, now: datetime) -> dict[int, int]:
-    rows = Invitation.objects.filter(
+def _no_shows(member_ids: Collection[int], *, now: datetime, using: str) -> dict[int, int]:
+    rows = Invitation.objects.using(using).filter(
         member__in=member_ids, is_no_show=True, event__ends_at__gt=now - NO_SHOWS_COUNT_FOR
     )
     return dict(rows.order_by().values_list("member").annotate(Count("pk")))
 
 
-def _reachable(members: Sequence[Member]) -> int:
-    choices = choices_of(member_ids=[member.pk for member in members])
+def _reachable(members: Sequence[Member], *, using: str) -> int:
+    choices = choices_of(member_ids=[member.pk for member in members], using=using)
     return sum(
         one.accepts_marketing and EmailKind.EVENT_INVITATION not in one.stopped
         for one in choices.values()

@@ -19,6 +19,8 @@ from saleor_loyalty.emails.rendering import TemplateBroken
 from saleor_loyalty.emails.texts import TextInvalid
 from saleor_loyalty.emails.trials import TrialNotSent, TrialRecipientForbidden
 from saleor_loyalty.errors import LoyaltyError
+from saleor_loyalty.events.operations import EventNotFound, EventStateInvalid, SeatsTaken
+from saleor_loyalty.events.rules import AnswerInvalid, Closed, EventClosed, EventInvalid
 from saleor_loyalty.flows.adjust_points import AdjustmentNotFound, MemberNotFound, SamePerson
 from saleor_loyalty.flows.assign_tier import AssignmentInvalid
 from saleor_loyalty.flows.join_program import BirthdayInvalid, NoProgram, NotAMember
@@ -56,6 +58,8 @@ class LoyaltyErrorCode(Enum):
     EMAIL_NOT_SENT = "email_not_sent"
     EMAIL_FORGOTTEN = "email_forgotten"
     EMAIL_UNFINISHED = "email_unfinished"
+    EVENT_CLOSED = "event_closed"
+    EVENT_STATE_INVALID = "event_state_invalid"
     GIFT_BUDGET_SPENT = "gift_budget_spent"
     GRAPHQL_ERROR = "graphql_error"
     IDEMPOTENCY_CONFLICT = "idempotency_conflict"
@@ -74,10 +78,12 @@ class LoyaltyErrorCode(Enum):
     REQUIRED = "required"
     REWARD_UNAVAILABLE = "reward_unavailable"
     SAME_PERSON = "same_person"
+    SEATS_TAKEN = "seats_taken"
     VOUCHER_IN_USE = "voucher_in_use"
 
 
 LoyaltyErrorCodeEnum = enum_of(LoyaltyErrorCode, name="LoyaltyErrorCode")
+LoyaltyEventClosedEnum = enum_of(Closed, name="LoyaltyEventClosedEnum")
 LoyaltyRewardObstacleEnum = enum_of(Obstacle, name="LoyaltyRewardObstacleEnum")
 LoyaltySpendingLimitEnum = enum_of(Limit, name="LoyaltySpendingLimitEnum")
 
@@ -88,6 +94,9 @@ class LoyaltyErrorType(Error):
     code = LoyaltyErrorCodeEnum(description="The error code.", required=True)
     obstacle = LoyaltyRewardObstacleEnum(
         description="REWARD_UNAVAILABLE: why the reward cannot be had; null for other errors."
+    )
+    closed = LoyaltyEventClosedEnum(
+        description="EVENT_CLOSED: why the event takes no answer; null for other errors."
     )
     limits = NonNullList(
         LoyaltySpendingLimitEnum, description="With NOTHING_TO_APPLY: why no points can pay."
@@ -114,6 +123,15 @@ CODES_AND_TEXTS: dict[type[LoyaltyError], tuple[LoyaltyErrorCode, str]] = {
         LoyaltyErrorCode.INVALID,
         "A birthday lies in the past, at most 130 years ago.",
     ),
+    AnswerInvalid: (LoyaltyErrorCode.INVALID, "{field} {problem}."),
+    EventClosed: (LoyaltyErrorCode.EVENT_CLOSED, "This event takes no answers now: {reasons}."),
+    EventInvalid: (LoyaltyErrorCode.INVALID, "{field} {problem}."),
+    EventNotFound: (LoyaltyErrorCode.NOT_FOUND, "There is no such event."),
+    EventStateInvalid: (
+        LoyaltyErrorCode.EVENT_STATE_INVALID,
+        "This cannot be done with the event now: it is {state}.",
+    ),
+    SeatsTaken: (LoyaltyErrorCode.SEATS_TAKEN, "No more than {free} seats are free."),
     ConditionInvalid: (LoyaltyErrorCode.INVALID, "The condition {kind} {problem}."),
     EarningRuleNotFound: (LoyaltyErrorCode.NOT_FOUND, "There is no such earning rule."),
     HoldExceeded: (
@@ -224,10 +242,13 @@ def validation_error(error: LoyaltyError) -> ValidationError:
     """Return an engine's error as the one that Saleor's mutations turn into `errors`."""
     code, text = CODES_AND_TEXTS[type(error)]
     limits = error.data.get("limits", ())
-    reasons = ", ".join(one.value.replace("_", " ") for one in limits)
+    closed = [error.data["why"]] if isinstance(error, EventClosed) else []
+    reasons = ", ".join(one.value.replace("_", " ") for one in (*limits, *closed))
     words = text.format(field=error.field, reasons=reasons, **error.data)
     # What `params` name is shown beside the words, which Django then reads as a format.
     shown = {name: error.data[name] for name in ("obstacle",) if name in error.data}
+    if closed:
+        shown["closed"] = closed[0].value
     if limits:
         shown["limits"] = [one.value for one in limits]
     refused = ValidationError(words, code=code.value, params=shown or None)

@@ -18,6 +18,11 @@ from saleor_loyalty.graphql.access import null_when_off, require_owner_or_manage
 from saleor_loyalty.graphql.balances import LoyaltyBalance, OwnedBalance
 from saleor_loyalty.graphql.emails import LoyaltyEmailCountableConnection
 from saleor_loyalty.graphql.enums import DOC_CATEGORY
+from saleor_loyalty.graphql.invitations import (
+    LoyaltyInvitationCountableConnection,
+    LoyaltyInvitationSortingInput,
+    own_invitations_page,
+)
 from saleor_loyalty.graphql.loaders import (
     BalanceByMemberIdLoader,
     MemberByIdLoader,
@@ -99,6 +104,15 @@ class LoyaltyMember(ModelObjectType[models.Member]):
         required=True,
         states=NonNullList(LoyaltyRedemptionStateEnum, description="Only those in these states."),
         description="Rewards that the member redeemed or was given, newest first.",
+    )
+    invitations = ConnectionField(
+        LoyaltyInvitationCountableConnection,
+        required=True,
+        sort_by=LoyaltyInvitationSortingInput(description="Sort invitations."),
+        description=(
+            "The member's invitations to events, newest first; not those that staff took back."
+            "\n\nRequires one of the following permissions: OWNER, MANAGE_LOYALTY."
+        ),
     )
     born_on = Date(description="The member's birthday, if they told it.")
     personal_days = NonNullList(
@@ -199,6 +213,11 @@ class LoyaltyMember(ModelObjectType[models.Member]):
             using=get_database_connection_name(info.context),
         )
         return create_connection_slice(rows, info, kwargs, LoyaltyRedemptionCountableConnection)
+
+    @staticmethod
+    def resolve_invitations(root: models.Member, info: Any, **kwargs: Any) -> Any:
+        require_owner_or_manager(info.context, user_id=root.user_id)
+        return own_invitations_page(root.pk, info, kwargs)
 
     @staticmethod
     def resolve_personal_days(root: models.Member, info: Any) -> Any:

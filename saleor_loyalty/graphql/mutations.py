@@ -1,5 +1,7 @@
 """The base of our mutations."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -8,6 +10,16 @@ from saleor.graphql.core.mutations import BaseMutation
 from saleor_loyalty.errors import LoyaltyError
 from saleor_loyalty.graphql.access import is_switched_on
 from saleor_loyalty.graphql.errors import LoyaltyErrorCode, switched_off, validation_error
+
+
+@contextmanager
+def fields_called(**names: str) -> Iterator[None]:
+    """Give fields of refusals the names that the caller knows them by: theirs by ours."""
+    try:
+        yield
+    except LoyaltyError as error:
+        error.field = names.get(error.field or "", error.field)
+        raise
 
 
 class LoyaltyMutation(BaseMutation):

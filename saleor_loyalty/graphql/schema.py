@@ -18,6 +18,10 @@ from saleor_loyalty.graphql.email_text_mutations import LoyaltyEmailTextMutation
 from saleor_loyalty.graphql.email_texts import LoyaltyEmailTextQueries
 from saleor_loyalty.graphql.emails import LoyaltyEmailMutations, LoyaltyEmailQueries
 from saleor_loyalty.graphql.enums import DOC_CATEGORY
+from saleor_loyalty.graphql.event_mutations import LoyaltyEventMutations
+from saleor_loyalty.graphql.event_queries import LoyaltyEventQueries
+from saleor_loyalty.graphql.guest_mutations import LoyaltyGuestMutations
+from saleor_loyalty.graphql.invitation_mutations import LoyaltyInvitationMutations
 from saleor_loyalty.graphql.mailing_mutations import LoyaltyMailingMutations
 from saleor_loyalty.graphql.member_mutations import LoyaltyMemberMutations
 from saleor_loyalty.graphql.members import (
@@ -52,6 +56,7 @@ QUERIES: tuple[type[graphene.ObjectType], ...] = (
     LoyaltyAdjustmentQueries,
     LoyaltyRewardQueries,
     LoyaltyRedemptionQueries,
+    LoyaltyEventQueries,
 )
 MUTATIONS: tuple[type[graphene.ObjectType], ...] = (
     LoyaltyProgramMutations,
@@ -66,6 +71,9 @@ MUTATIONS: tuple[type[graphene.ObjectType], ...] = (
     LoyaltyMailingMutations,
     LoyaltyEmailTextMutations,
     LoyaltyEmailMutations,
+    LoyaltyEventMutations,
+    LoyaltyGuestMutations,
+    LoyaltyInvitationMutations,
 )
 
 EXTENSIONS: dict[type[graphene.ObjectType], dict[str, graphene.Field]] = {
@@ -138,6 +146,10 @@ COSTS: dict[str, dict[str, dict[str, object]]] = {
         "loyaltyAdjustments": _PAGED,
         "loyaltyRewards": {"complexity": 10},
         "loyaltyRedemptions": _PAGED,
+        "loyaltyEvents": _PAGED,
+        "loyaltyEvent": _ONE,
+        "loyaltyStaffEvents": _PAGED,
+        "loyaltyEventWavePreview": {"complexity": 50},
     },
     "Mutation": {
         "loyaltyProgramCreate": _ONE,
@@ -187,6 +199,20 @@ COSTS: dict[str, dict[str, dict[str, object]]] = {
         "loyaltyEmailSendAgain": _ONE,
         "loyaltyEmailAddressClear": _ONE,
         "loyaltyEmailBounceReport": _ONE,
+        "loyaltyEventCreate": _ONE,
+        "loyaltyEventUpdate": _ONE,
+        "loyaltyEventPublish": _ONE,
+        "loyaltyEventCancel": _ONE,
+        "loyaltyEventDelete": _ONE,
+        "loyaltyEventDoorChange": _ONE,
+        "loyaltyEventInvite": {"complexity": 10},
+        "loyaltyInvitationRemove": _ONE,
+        "loyaltyEventCheckIn": _ONE,
+        "loyaltyEventWalkIn": _ONE,
+        "loyaltyInvitationRespond": _ONE,
+        "loyaltyEventJoin": _ONE,
+        "loyaltyEventLeave": _ONE,
+        "loyaltyEventFeedback": _ONE,
     },
     "User": {"loyalty": _ONE},
     "Order": {"loyalty": _ONE},
@@ -217,6 +243,7 @@ COSTS: dict[str, dict[str, dict[str, object]]] = {
         "tierExplanation": _ONE,
         "tierVouchers": _ONE,
         "rewards": _PAGED,
+        "invitations": _PAGED,
         "preferences": _ONE,
         "personalDays": _ONE,
         "consents": _PAGED,
@@ -246,6 +273,28 @@ COSTS: dict[str, dict[str, dict[str, object]]] = {
         "minimumAmount": _ONE,
         "steps": _ONE,
     },
+    "LoyaltyEvent": {
+        "program": _ONE,
+        "translation": _ONE,
+        "translations": _ONE,
+        "invitation": _ONE,
+        "audience": _ONE,
+        "waves": _ONE,
+        "numbers": {"complexity": 10},
+        "invitations": _PAGED,
+        "guestListCsv": {"complexity": 50},
+    },
+    "LoyaltyEventAudience": {
+        "tiers": _ONE,
+        "channels": _ONE,
+        "minimumSpent": _ONE,
+        "members": _PAGED,
+    },
+    "LoyaltyEventWave": {"tiers": _ONE},
+    "LoyaltyEventNumbers": {"revenue": _ONE},
+    "LoyaltyEventWavePreview": {"byTier": _ONE, "first": _ONE},
+    "LoyaltyEventWavePreviewTier": {"tier": _ONE},
+    "LoyaltyInvitation": {"event": _ONE, "member": _ONE, "steps": _ONE},
     "LoyaltyLiability": {"amounts": _ONE},
     "LoyaltyTier": {"threshold": _ONE, "benefits": _ONE, "translation": _ONE},
     "LoyaltyTierAmount": {"amounts": _ONE},

@@ -15,8 +15,8 @@ from saleor.graphql.query_cost_map import COST_MAP
 
 from saleor_loyalty.graphql.schema import COSTS, EXTENSIONS, MUTATIONS, QUERIES
 from saleor_loyalty.plugin.tasks import BEAT_SCHEDULE
-from saleor_loyalty.plugin.wake import wake_tiers
-from saleor_loyalty.shop.wake import Bell
+from saleor_loyalty.plugin.wake import wake_events, wake_tiers
+from saleor_loyalty.shop.wake import Bell, EventsBell
 
 
 def mount() -> None:
@@ -45,6 +45,7 @@ def mount() -> None:
     for name, entry in BEAT_SCHEDULE.items():
         settings.CELERY_BEAT_SCHEDULE.setdefault(name, entry)
     Bell.answer = staticmethod(wake_tiers)
+    EventsBell.answer = staticmethod(wake_events)
     CoreQueries.loyalty_is_mounted = True
 
 

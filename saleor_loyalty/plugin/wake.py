@@ -31,6 +31,12 @@ class SpendingsAlarm(Alarm):
     next_ask_at = 0.0
 
 
+class EventsAlarm(Alarm):
+    """When this process may ask for the next look at events."""
+
+    next_ask_at = 0.0
+
+
 def wake_settling() -> None:
     """Ask for a settling task in a second, once the caller's transaction has committed.
 
@@ -53,6 +59,11 @@ def wake_spendings() -> None:
     transaction.on_commit(_ask_for_spendings)
 
 
+def wake_events() -> None:
+    """Ask for a look at events in a second, once the caller has committed."""
+    transaction.on_commit(_ask_for_events)
+
+
 def _ask_for_settling() -> None:
     from saleor_loyalty.plugin.tasks import settle_due_orders_task
 
@@ -71,6 +82,12 @@ def _ask_for_spendings() -> None:
     _ask(look_after_spendings_task, SpendingsAlarm)
 
 
+def _ask_for_events() -> None:
+    from saleor_loyalty.plugin.tasks import look_after_events_task
+
+    _ask(look_after_events_task, EventsAlarm)
+
+
 def _ask(task: Task, alarm: type[Alarm]) -> None:
     if time.monotonic() < alarm.next_ask_at:
         return
@@ -81,6 +98,6 @@ def _ask(task: Task, alarm: type[Alarm]) -> None:
     except Exception:  # noqa: BLE001 -- an unreachable broker must not reach the shop's request
         alarm.next_ask_at = time.monotonic() + REST_AFTER_FAILURE_SECONDS
         logger.warning(
-            "No task could be queued; the beat will settle, and look at tiers and checkouts",
+            "No task could be queued; the beat will settle, and look at tiers, checkouts and events",
             exc_info=True,
         )

@@ -291,9 +291,11 @@ def changed_orders(*, since: datetime) -> Iterator[list[str]]:
         yield list(chunk)
 
 
-def places_of_orders(order_ids: Collection[str]) -> dict[str, tuple[int, str]]:
+def places_of_orders(
+    order_ids: Collection[str], *, using: str = "default"
+) -> dict[str, tuple[int, str]]:
     """Return the channel (by id) and the country (ISO 3166-1) of orders, by order id. One query."""
-    rows = Order.objects.filter(pk__in=filter(None, map(_uuid_or_none, order_ids)))
+    rows = Order.objects.using(using).filter(pk__in=filter(None, map(_uuid_or_none, order_ids)))
     columns = ("pk", "channel_id", "billing_address__country", "shipping_address__country")
     return {
         str(pk): (channel_id, str(shipping or billing or ""))

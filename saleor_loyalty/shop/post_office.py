@@ -48,9 +48,9 @@ def link_maker(settings: LoyaltySettings) -> LinkMaker:
     )
 
 
-def find_people(user_ids: Collection[int]) -> dict[int, Person]:
+def find_people(user_ids: Collection[int], *, using: str = "default") -> dict[int, Person]:
     """Return how active customers can be written to, by the id of their account. One query."""
-    users = User.objects.filter(pk__in=user_ids, is_active=True).exclude(email="")
+    users = User.objects.using(using).filter(pk__in=user_ids, is_active=True).exclude(email="")
     columns = ("email", "first_name", "last_name", "language_code", "is_confirmed")
     return {row.pop("pk"): Person(**row) for row in users.values("pk", *columns)}
 

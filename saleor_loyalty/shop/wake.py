@@ -9,6 +9,12 @@ class Bell:
     answer: Callable[[], None] | None = None
 
 
+class EventsBell(Bell):
+    """What a ring about events does; nothing until the plugin is mounted."""
+
+    answer: Callable[[], None] | None = None
+
+
 def tiers_changed() -> None:
     """Have members' tiers, vouchers and the customers' metadata looked at soon.
 
@@ -17,3 +23,13 @@ def tiers_changed() -> None:
     """
     if Bell.answer is not None:
         Bell.answer()
+
+
+def events_changed() -> None:
+    """Have waves, changes and the mails about events looked at soon.
+
+    Call it after staff published, changed or called off an event. It happens after the commit, and within a minute
+    even without.
+    """
+    if EventsBell.answer is not None:
+        EventsBell.answer()

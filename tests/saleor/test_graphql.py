@@ -634,6 +634,22 @@ STAFF_QUERIES = {
     " errors { code } } }",
     "loyaltyEmailAddressClear": 'mutation { loyaltyEmailAddressClear(address: "x") {'
     " errors { code } } }",
+    "loyaltyStaffEvents": "{ loyaltyStaffEvents(first: 1) { edges { node { id } } } }",
+    "loyaltyEventWavePreview": '{ loyaltyEventWavePreview(eventId: "TG95YWx0eUV2ZW50OjE=") {'
+    " members } }",
+    "loyaltyEventCreate": 'mutation { loyaltyEventCreate(program: "x", input: {}) {'
+    " errors { code } } }",
+    "loyaltyEventUpdate": 'mutation { loyaltyEventUpdate(id: "x", input: {}) { errors { code } } }',
+    "loyaltyEventPublish": 'mutation { loyaltyEventPublish(id: "x") { errors { code } } }',
+    "loyaltyEventCancel": 'mutation { loyaltyEventCancel(id: "x") { errors { code } } }',
+    "loyaltyEventDelete": 'mutation { loyaltyEventDelete(id: "x") { errors { code } } }',
+    "loyaltyEventDoorChange": 'mutation { loyaltyEventDoorChange(id: "x") { errors { code } } }',
+    "loyaltyEventInvite": 'mutation { loyaltyEventInvite(eventId: "x", memberIds: []) {'
+    " errors { code } } }",
+    "loyaltyInvitationRemove": 'mutation { loyaltyInvitationRemove(id: "x") { errors { code } } }',
+    "loyaltyEventCheckIn": 'mutation { loyaltyEventCheckIn(code: "x") { errors { code } } }',
+    "loyaltyEventWalkIn": 'mutation { loyaltyEventWalkIn(eventId: "x", memberId: "y") {'
+    " errors { code } } }",
 }
 
 OPEN_TO_ALL = {
@@ -651,6 +667,14 @@ OPEN_TO_ALL = {
     "loyaltyPreferencesByToken": '{ loyaltyPreferencesByToken(token: "x") { maskedEmail } }',
     "loyaltyPreferencesUpdateByToken": 'mutation { loyaltyPreferencesUpdateByToken(token: "x",'
     " input: {}) { errors { code } } }",
+    "loyaltyEvents": '{ loyaltyEvents(channel: "main", first: 1) { edges { node { id } } } }',
+    "loyaltyEvent": '{ loyaltyEvent(id: "TG95YWx0eUV2ZW50OjE=") { id } }',
+    "loyaltyInvitationRespond": 'mutation { loyaltyInvitationRespond(id: "x", accept: true) {'
+    " errors { code } } }",
+    "loyaltyEventJoin": 'mutation { loyaltyEventJoin(eventId: "x") { errors { code } } }',
+    "loyaltyEventLeave": 'mutation { loyaltyEventLeave(eventId: "x") { errors { code } } }',
+    "loyaltyEventFeedback": 'mutation { loyaltyEventFeedback(id: "x", score: 5) {'
+    " errors { code } } }",
 }
 FOR_CUSTOMERS = [
     "loyaltyJoin",
@@ -658,6 +682,10 @@ FOR_CUSTOMERS = [
     "loyaltyRewardRedeem",
     "loyaltyPreferencesUpdate",
     "loyaltyPersonalDaysUpdate",
+    "loyaltyInvitationRespond",
+    "loyaltyEventJoin",
+    "loyaltyEventLeave",
+    "loyaltyEventFeedback",
 ]
 
 
