@@ -21,6 +21,7 @@ from saleor_loyalty.graphql.invitations import LoyaltyInvitation
 from saleor_loyalty.graphql.loaders import BalanceByMemberIdLoader, LotsByMemberIdLoader
 from saleor_loyalty.graphql.mutations import LoyaltyMutation, fields_called
 from saleor_loyalty.shop.permissions import LoyaltyPermissions
+from saleor_loyalty.shop.wake import events_changed
 
 MAX_NOTE_LENGTH = 1000
 
@@ -61,6 +62,7 @@ class LoyaltyEventInvite(LoyaltyMutation):
                 now=timezone.now(),
             )
         forget_events(info)
+        events_changed()
         return cls(invitations=invitations)
 
 
@@ -184,8 +186,9 @@ class LoyaltyEventWalkIn(LoyaltyMutation):
 
 
 def changed(info: Any, invitation: Invitation | None) -> Invitation | None:
-    """Return an invitation that was changed, and forget what was read of events and points before."""
+    """Return an invitation that was changed, forget what was read before, and have its mails sent soon."""
     forget_events(info)
+    events_changed()
     if invitation is not None:
         for loader in (BalanceByMemberIdLoader, LotsByMemberIdLoader):
             loader(info.context).clear(invitation.member_id)

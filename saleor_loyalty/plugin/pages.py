@@ -19,6 +19,7 @@ from saleor_loyalty.pages.preferences import preferences_page
 from saleor_loyalty.pages.rsvp import accept_page, decline_page
 from saleor_loyalty.pages.ticket import ticket_page, ticket_picture
 from saleor_loyalty.pages.unsubscribe import unsubscribe_page
+from saleor_loyalty.plugin.wake import wake_events
 from saleor_loyalty.shop.settings import LoyaltySettings
 from saleor_loyalty.shop.shopfront import shopfront
 
@@ -54,7 +55,10 @@ def answer(request: HttpRequest, path: str, *, settings: LoyaltySettings) -> Htt
     )
     with allow_writer():
         front = shopfront(settings)
-        return _response(page(visit, front=front), base=front.links.base)
+        response = _response(page(visit, front=front), base=front.links.base)
+    if visit.method == "POST":
+        wake_events()
+    return response
 
 
 def _form(request: HttpRequest) -> MultiValueDict[str, str]:

@@ -28,8 +28,8 @@ def tiers_changed() -> None:
 def events_changed() -> None:
     """Have waves, changes and the mails about events looked at soon.
 
-    Call it after staff published, changed or called off an event. It happens after the commit, and within a minute
-    even without.
+    Call it after staff published, changed or called off an event, and after answers. It happens after
+    the commit, and within a minute even without.
     """
     if EventsBell.answer is not None:
         EventsBell.answer()

@@ -28,7 +28,6 @@ MINE = """{ me { loyalty { id balance { availablePoints heldPoints }
 @pytest.fixture
 def member(shop, database):
     """Makes members of this test's own, who agreed to marketing: address, token and id."""
-    made = []
 
     def make(name, *, points=0):
         address = f"{name.lower()}-{uuid4()}@example.com"
@@ -41,19 +40,20 @@ def member(shop, database):
             token,
         )
         shop.ask(
-            """mutation { loyaltyPreferencesUpdate(input: {acceptsMarketing: true}) {
-              errors { field code message } } }""",
-            token=token,
+            """mutation($channel: String!) { loyaltyPreferencesUpdate(channel: $channel, input: {
+              acceptsMarketing: true}) { errors { field code message } } }""",
+            {"channel": "default-channel"},
+            token,
         )
         pk = mine(shop, token)["id"]
         if points:
             shop.ask(
-                """mutation($member: ID!, $points: Int!) { loyaltyPointsAdjust(member: $member, points: $points,
-                  reason: GOODWILL, note: "For the journey") { errors { field code message } } }""",
+                """mutation($member: ID!, $points: Int!) { loyaltyPointsAdjust(input: {
+                  memberId: $member, points: $points, reason: GOODWILL, note: "A start"}) {
+                  errors { field code message } } }""",
                 {"member": pk, "points": points},
                 shop.admin,
             )
-        made.append(address)
         return address, token, pk
 
     return make
