@@ -421,3 +421,23 @@ def test_where_the_storefront_has_pages_links_lead_there(front, accepting, invit
     page = go(replace(front, links=links), LinkPurpose.ACCEPT, invitation)
 
     assert any(url.startswith("https://aurora.example/events/decline/") for url in links_of(page))
+
+
+def test_who_has_seats_sees_and_keeps_their_price(rsvp, accepting, event, member):
+    give(member, 500)
+    change(event, price_points=100)
+    rsvp(guests="0")
+    event.refresh_from_db()
+    change(event, price_points=400)
+
+    assert "Me and 1 guest – 200 points" in words_of(accepting())
+    rsvp(guests="1")
+    assert purse(member).available == 300
+
+
+def test_a_programme_that_is_off_takes_no_answers(accepting, program):
+    form = Form(accepting().html).sent()
+    change(program, is_active=False)
+
+    assert 'name="form"' not in accepting().html
+    assert accepting(form=form).status == 422
