@@ -341,7 +341,7 @@ GUARDS = [
         ("events/test_door.py::test_who_has_a_seat", "events/test_door.py::test_a_code_shown"),
         "saleor_loyalty/flows/check_in.py",
         """    if invitation.checked_in_at is not None:
-        return CheckIn(door=Door.ALREADY_IN, invitation=invitation)
+        return Door.ALREADY_IN
     if invitation.answer""",
         "    if invitation.answer",
     ),

@@ -209,6 +209,46 @@ def add_tier(shop: Shop, program_id: str, **values: Any) -> Dict[str, Any]:
     return dict(data["loyaltyTierCreate"]["tier"])
 
 
+def make_event(shop: Shop, program_id: str, **values: Any) -> Dict[str, Any]:
+    """Create an event, publish it, and return it with the link to its door."""
+    data = shop.ask(
+        """mutation($program: ID!, $input: LoyaltyEventInput!) {
+          loyaltyEventCreate(program: $program, input: $input) {
+            event { id } errors { field message code } } }""",
+        {"program": program_id, "input": values},
+        shop.admin,
+    )
+    data = shop.ask(
+        """mutation($id: ID!) { loyaltyEventPublish(id: $id) {
+          event { id title doorUrl } errors { field message code } } }""",
+        {"id": data["loyaltyEventCreate"]["event"]["id"]},
+        shop.admin,
+    )
+    return dict(data["loyaltyEventPublish"]["event"])
+
+
+def join_event(shop: Shop, event_id: str, *, token: str) -> Dict[str, Any]:
+    """Ask in to an event and return the invitation."""
+    data = shop.ask(
+        """mutation($event: ID!) { loyaltyEventJoin(eventId: $event) {
+          invitation { answer code ticketUrl } errors { field message code } } }""",
+        {"event": event_id},
+        token,
+    )
+    return dict(data["loyaltyEventJoin"]["invitation"])
+
+
+def check_in(shop: Shop, code: str) -> str:
+    """Show a code at the door and return what it says."""
+    data = shop.ask(
+        """mutation($code: String!) { loyaltyEventCheckIn(code: $code) {
+          door errors { field message code } } }""",
+        {"code": code},
+        shop.admin,
+    )
+    return str(data["loyaltyEventCheckIn"]["door"])
+
+
 def register(shop: Shop, *, address: str, password: str, first_name: str) -> str:
     """Register a shopper and return their token."""
     shop.ask(

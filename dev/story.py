@@ -1,6 +1,7 @@
 """The demo: one shopper's journey, told with its numbers and checked at every step."""
 
 import re
+from datetime import datetime, timedelta, timezone
 from decimal import ROUND_FLOOR, Decimal
 from pathlib import Path
 from typing import Any, Dict, Optional
@@ -14,7 +15,7 @@ PASSWORD = "password-of-ada"
 WELCOME = 100
 SILVER = 300
 GOLD = 5000
-SUBJECTS = ("Welcome", "Thank you", "refund", "refund", "refund", "Silver")
+SUBJECTS = ("Welcome", "Thank you", "See you", "refund", "refund", "refund", "Silver")
 
 
 class Story:
@@ -122,6 +123,7 @@ def _play(story: Story, shop: Shop) -> None:
         expected="Welcome, Ada, and thank you for your first order!",
     )
     _choose(story, shop, mails[0])
+    _invite(story, shop, token, program)
     _spend(story, shop, token, balance=to_earn)
     half = (total / 2).quantize(Decimal("0.01"))
     back = int((to_earn * half / total).to_integral_value(ROUND_FLOOR))
@@ -157,6 +159,35 @@ def _play(story: Story, shop: Shop) -> None:
     _look_into_the_mailbox(story, shop)
 
 
+def _invite(story: Story, shop: Shop, token: str, program: Dict[str, Any]) -> None:
+    """Let Ada come to an event, and show her code at its door."""
+    starts_at = datetime.now(timezone.utc) + timedelta(hours=1)
+    event = journey.make_event(
+        shop,
+        program["id"],
+        title="Winter tasting",
+        story="Six wines, one evening.",
+        place="Main street 1",
+        startsAt=starts_at.isoformat(),
+        endsAt=(starts_at + timedelta(hours=2)).isoformat(),
+        timeZone="America/Los_Angeles",
+        capacity=20,
+    )
+    invitation = journey.join_event(shop, event["id"], token=token)
+    story.check(
+        f'Staff publish an event, "{event["title"]}"; Ada takes a seat and gets a ticket, {invitation["code"]}.',
+        found=invitation["answer"],
+        expected="ACCEPTED",
+    )
+    story.tell(f"Her ticket: {invitation['ticketUrl']}")
+    story.tell(f"The door, on a phone of the staff: {event['doorUrl']}")
+    story.check(
+        "At the door her code is welcome, and the second time it is in already.",
+        found=[journey.check_in(shop, invitation["code"]) for _ in range(2)],
+        expected=["WELCOME", "ALREADY_IN"],
+    )
+
+
 def _look_into_the_mailbox(story: Story, shop: Shop) -> None:
     """Show what arrived, and the first mail as plain text."""
     journey.until(lambda: len(_mails(shop)) >= len(SUBJECTS), what="the mails")
@@ -166,7 +197,7 @@ def _look_into_the_mailbox(story: Story, shop: Shop) -> None:
     for subject in found:
         say(f"      {subject}")
     story.check(
-        "One thank-you an order, each refund explained, and a warning that Silver ends.",
+        "One thank-you an order, a ticket, each refund explained, and a warning that Silver ends.",
         found=sorted(_kind_of(subject) for subject in found),
         expected=sorted(SUBJECTS),
     )
@@ -229,7 +260,12 @@ def _mails(shop: Shop) -> list:
 
 def _kind_of(subject: str) -> str:
     return next(
-        (word for word in ("Welcome", "Thank you", "refund", "Silver") if word in subject), "?"
+        (
+            word
+            for word in ("Welcome", "Thank you", "See you", "refund", "Silver")
+            if word in subject
+        ),
+        "?",
     )
 
 

@@ -71,10 +71,11 @@ def check_in(
     seats: int | None = None,
     event_id: int | None = None,
     is_later: bool = False,
+    is_rest: bool = False,
 ) -> CheckIn:
     """Let in who shows a code, with their party (or with `seats` of it), and award coming once.
 
-    With `event_id` a code of another event is unknown. `is_later`: staff note after the event who came, up to two
+    With `event_id` a code of another event is unknown. `is_rest`: of a party that came in part the others come too. `is_later`: staff note after the event who came, up to two
     weeks. It may be tried again and again: who is in is in, and points are given once ever.
 
     Raises:
@@ -92,14 +93,21 @@ def check_in(
     invitation = existing_invitation(event, member)
     if invitation is None or invitation.pk != found.pk:
         return CheckIn(door=Door.UNKNOWN)
+    door = _door_of(invitation, event, now, is_later=is_later)
+    if door is Door.WELCOME:
+        _let_in(event, invitation, seats=seats, actor=actor, now=now)
+    elif door is Door.ALREADY_IN and is_rest and _let_in_the_rest(invitation):
+        door = Door.WELCOME
+    return CheckIn(door=door, invitation=invitation)
+
+
+def _door_of(invitation: Invitation, event: Event, now: datetime, *, is_later: bool) -> Door:
+    """Return what the door says of who has an invitation."""
     if invitation.checked_in_at is not None:
-        return CheckIn(door=Door.ALREADY_IN, invitation=invitation)
+        return Door.ALREADY_IN
     if invitation.answer != Answer.ACCEPTED.value:
-        return CheckIn(door=Door.NO_SEAT, invitation=invitation)
-    if not _is_open(event, now, is_later=is_later):
-        return CheckIn(door=Door.NOT_TODAY, invitation=invitation)
-    _let_in(event, invitation, seats=seats, actor=actor, now=now)
-    return CheckIn(door=Door.WELCOME, invitation=invitation)
+        return Door.NO_SEAT
+    return Door.WELCOME if _is_open(event, now, is_later=is_later) else Door.NOT_TODAY
 
 
 @transaction.atomic
@@ -174,6 +182,15 @@ def _let_in(
     invitation.save()
     if event.award_points:
         _award(event, invitation, actor=actor, now=now)
+
+
+def _let_in_the_rest(invitation: Invitation) -> bool:
+    """Note that the others of a party came too; return whether there were any."""
+    if invitation.checked_in_seats >= invitation.seats:
+        return False
+    invitation.checked_in_seats = invitation.seats
+    invitation.save(update_fields=["checked_in_seats"])
+    return True
 
 
 def _award(event: Event, invitation: Invitation, *, actor: str, now: datetime) -> None:

@@ -119,6 +119,10 @@ class LoyaltyEventCheckIn(LoyaltyMutation):
             default_value=False,
             description="Whether staff note after the event who came, up to two weeks.",
         )
+        rest = graphene.Boolean(
+            default_value=False,
+            description="Whether the others of a party that came in part come in too.",
+        )
 
     class Meta:
         description = (
@@ -138,12 +142,14 @@ class LoyaltyEventCheckIn(LoyaltyMutation):
         event_id: str | None = None,
         seats: int | None = None,
         later: bool | None = False,
+        rest: bool | None = False,
     ) -> Any:
         found = check_in(
             code=code,
             event_id=event_pk(cls, event_id, "event_id") if event_id else None,
             seats=seats,
             is_later=bool(later),
+            is_rest=bool(rest),
             actor=actor_of(info.context),
             now=timezone.now(),
         )

@@ -58,7 +58,10 @@ def act(form: MultiValueDict[str, str], *, event: Event, front: Shopfront, now: 
     typed = _text(form, "code")
     if not typed:
         return Answer(trouble=Trouble.NOTHING_TYPED)
-    said = check_in(code=typed, actor=ACTOR, now=now, seats=seats, event_id=event.pk)
+    is_rest = form.get("do") == "rest"
+    said = check_in(
+        code=typed, actor=ACTOR, now=now, seats=seats, event_id=event.pk, is_rest=is_rest
+    )
     if said.door is not Door.UNKNOWN:
         return _said(said)
     found = find_guests(event, text=typed, find_people=front.find_people)

@@ -54,6 +54,18 @@ def test_who_has_a_seat_is_welcome_once_and_coming_gives_points_once(program, ad
     assert purse(ada).total == 1050
 
 
+def test_the_others_of_a_party_may_come_later_once(program, ada):
+    event = make_event(program, award_points=50)
+    invitation = come(ada, event, "Mia", "Bo")
+    show(invitation, now=event.starts_at, seats=1)
+
+    doors = [show(invitation, now=event.starts_at, is_rest=True).door for _ in range(2)]
+
+    assert doors == [Door.WELCOME, Door.ALREADY_IN]
+    assert invitation_of(ada, event).checked_in_seats == 3
+    assert purse(ada).total == 1050
+
+
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_code_shown_at_eight_doors_at_once_lets_in_once():

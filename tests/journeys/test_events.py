@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
+from urllib.request import urlopen
 from uuid import uuid4
 
 import pytest
@@ -13,12 +14,8 @@ from dev.journey import until
 from tests.journeys.test_mails import link_in, open_page
 
 PASSWORD = "password-of-a-guest"
-CREATE = """mutation($program: ID!, $input: LoyaltyEventInput!) {
-  loyaltyEventCreate(program: $program, input: $input) { event { id } errors { field code message } } }"""
 UPDATE = """mutation($id: ID!, $input: LoyaltyEventInput!) {
   loyaltyEventUpdate(id: $id, input: $input) { event { id } errors { field code message } } }"""
-PUBLISH = """mutation($id: ID!) { loyaltyEventPublish(id: $id) {
-  event { state } errors { field code message } } }"""
 CANCEL = """mutation($id: ID!, $reason: String!) { loyaltyEventCancel(id: $id, reason: $reason) {
   event { state } errors { field code message } } }"""
 MINE = """{ me { loyalty { id balance { availablePoints heldPoints }
@@ -68,10 +65,24 @@ def my_invitation(shop, token):
     return edges[0]["node"] if edges else None
 
 
+@pytest.fixture(autouse=True)
+def _no_quiet_hours(shop):
+    """Invitations may leave at once, whatever the time of day."""
+    shop.ask(
+        """mutation($program: ID!) {
+          loyaltyMailingUpdate(program: $program, input: {quietFrom: 0, quietUntil: 0}) {
+            errors { field code message } } }""",
+        {"program": program_of(shop)},
+        shop.admin,
+    )
+
+
+def program_of(shop):
+    listed = shop.ask("{ loyaltyPrograms(first: 1) { edges { node { id } } } }", token=shop.admin)
+    return listed["loyaltyPrograms"]["edges"][0]["node"]["id"]
+
+
 def make_event(shop, members, **values):
-    program = shop.ask("{ loyaltyPrograms(first: 1) { edges { node { id } } } }", token=shop.admin)[
-        "loyaltyPrograms"
-    ]["edges"][0]["node"]["id"]
     starts_at = values.pop("starts_at", datetime.now(UTC) + timedelta(days=30))
     data = {
         "title": "Winter tasting",
@@ -82,10 +93,7 @@ def make_event(shop, members, **values):
         "audience": {"members": members, "isHandpicked": True},
         **values,
     }
-    event = shop.ask(CREATE, {"program": program, "input": data}, shop.admin)
-    pk = event["loyaltyEventCreate"]["event"]["id"]
-    shop.ask(PUBLISH, {"id": pk}, shop.admin)
-    return pk
+    return journey.make_event(shop, program_of(shop), **data)
 
 
 def entry(mail):
@@ -97,14 +105,28 @@ def entry(mail):
     return str(calendar["METHOD"]), event
 
 
-def mail_with(shop, address, words, *, count=1):
-    """Wait for mails whose subject has some words, and return the last."""
+def mail_linking(shop, address, word):
+    """Wait for a mail that links to something, and return the address of that."""
 
     def found():
-        some = [one for one in shop.mails_to(address) if words in str(one["Subject"])]
-        return some if len(some) >= count else None
+        for mail in shop.mails_to(address):
+            if f"/{word}/" in mail.get_body(("plain",)).get_content():
+                return link_in(mail, word)
+        return None
 
-    return until(found, within=150, what=f"a mail to {address} with '{words}'")[-1]
+    return until(found, within=150, what=f"a link to {word} for {address}")
+
+
+def picture_in(shop, address):
+    """The picture of a ticket, as a mail client fetches it."""
+    for mail in shop.mails_to(address):
+        html = mail.get_body(("html",)).get_content()
+        found = re.search(r"/plugins/saleor\.loyalty/ticket-picture/[^\s\"&]+", html)
+        if found:
+            with urlopen(f"{shop.url}{found.group()}", timeout=60) as answer:
+                assert answer.headers["Content-Type"] == "image/png"
+                return answer.read()
+    return b""
 
 
 def with_calendar(shop, address, *, count):
@@ -138,14 +160,13 @@ def test_invited_answered_by_link_moved_twice_and_called_off(shop, member):
         guestsAllowed=1,
         pricePoints=50,
         waves=[{"opensAt": now.isoformat()}],
-    )
+    )["id"]
 
     # Invited by name, with a calendar entry that waits for an answer; looking answers nothing.
     ((method, invited),) = with_calendar(shop, ada, count=1)
-    invitation = mail_with(shop, ada, "Winter tasting")
     assert method == "REQUEST"
     assert invited["ATTENDEE"].params["PARTSTAT"] == "NEEDS-ACTION"
-    accept, decline = link_in(invitation, "accept"), link_in(invitation, "decline")
+    accept, decline = (mail_linking(shop, ada, word) for word in ("accept", "decline"))
     for url in (accept, decline):
         status, html, _ = open_page(shop, url)
         assert (status, "Winter tasting" in html) == (200, True)
@@ -162,15 +183,18 @@ def test_invited_answered_by_link_moved_twice_and_called_off(shop, member):
         assert open_page(shop, accept, body=answer("Mia"))[0] == 200
     taken = mine(shop, ada_token)
     assert (taken["balance"]["availablePoints"], taken["balance"]["heldPoints"]) == (400, 100)
-    open_page(shop, link_in(mail_with(shop, ben, "Winter tasting"), "accept"), body=answer())
+    open_page(shop, mail_linking(shop, ben, "accept"), body=answer())
     waiting = my_invitation(shop, ben_token)
     assert (waiting["answer"], waiting["waitingPlace"]) == ("WAITING", 1)
 
     # The ticket: its picture is a picture, and the entry is accepted.
     entries = with_calendar(shop, ada, count=2)
     assert entries[1][1]["ATTENDEE"].params["PARTSTAT"] == "ACCEPTED"
-    status, html, headers = open_page(shop, link_in(mail_with(shop, ada, "seat"), "ticket"))
+    status, html, _ = open_page(shop, mail_linking(shop, ada, "ticket"))
     assert (status, my_invitation(shop, ada_token)["code"][:4] in html) == (200, True)
+
+    picture = picture_in(shop, ada)
+    assert picture.startswith(b"\x89PNG")
 
     # Moved twice: the same entry moves twice.
     for days in (31, 32):
@@ -188,12 +212,7 @@ def test_invited_answered_by_link_moved_twice_and_called_off(shop, member):
     assert gone[0] == 200
     assert mine(shop, ada_token)["balance"]["availablePoints"] == 500
     assert my_invitation(shop, ben_token)["answer"] == "OFFERED"
-    shop.ask(
-        """mutation($event: ID!) { loyaltyEventJoin(eventId: $event) {
-          invitation { answer } errors { field code message } } }""",
-        {"event": event},
-        ben_token,
-    )
+    journey.join_event(shop, event, token=ben_token)
     assert my_invitation(shop, ben_token)["answer"] == "ACCEPTED"
 
     # Called off: Ben's points are back, and his entry goes.
@@ -212,7 +231,7 @@ def test_invited_answered_by_link_moved_twice_and_called_off(shop, member):
 
 
 def test_a_code_opens_the_door_once_and_coming_gives_points(shop, member):
-    ada, token, pk = member("Ada")
+    _, token, pk = member("Ada")
     event = make_event(
         shop,
         [pk],
@@ -220,16 +239,8 @@ def test_a_code_opens_the_door_once_and_coming_gives_points(shop, member):
         capacity=5,
         awardPoints=250,
     )
-    shop.ask(
-        """mutation($event: ID!) { loyaltyEventJoin(eventId: $event) {
-          invitation { code } errors { field code message } } }""",
-        {"event": event},
-        token,
-    )
-    code = my_invitation(shop, token)["code"]
-    door = shop.ask(
-        "query($id: ID!) { loyaltyEvent(id: $id) { doorUrl } }", {"id": event}, shop.admin
-    )["loyaltyEvent"]["doorUrl"]
+    code = journey.join_event(shop, event["id"], token=token)["code"]
+    door = event["doorUrl"]
 
     status, html, _ = open_page(shop, door)
     assert (status, "Winter tasting" in html) == (200, True)
@@ -245,9 +256,7 @@ def test_a_code_opens_the_door_once_and_coming_gives_points(shop, member):
     assert mine(shop, token)["balance"]["availablePoints"] == 250
     numbers = shop.ask(
         "query($id: ID!) { loyaltyEvent(id: $id) { numbers { came pointsGiven } } }",
-        {"id": event},
+        {"id": event["id"]},
         shop.admin,
     )["loyaltyEvent"]["numbers"]
     assert numbers == {"came": 1, "pointsGiven": 250}
-    assert re.fullmatch(r"[0-9A-Z]{16}", code)
-    assert ada

@@ -126,6 +126,19 @@ def test_a_party_may_come_in_part(door, ada):
     assert "2 of 3 are in" in words_of(page)
 
 
+def test_the_others_of_a_party_are_let_in_by_one_button(door, ada):
+    door(code=ada.code, seats="2")
+
+    again = door(code=ada.code)
+    assert ("input", {"type": "hidden", "name": "do", "value": "rest"}) in Form(again.html).tags
+    assert "2 of 3 are in" in words_of(again)
+    others = door(code=ada.code, do="rest")
+
+    assert "Welcome Ada Lovelace 3 seats" in words_of(others)
+    assert "3 of 3 are in" in words_of(others)
+    assert "Let in the others too" not in words_of(door(code=ada.code))
+
+
 @pytest.mark.parametrize("seats", ["0", "-1", "x", "", "99999", "²"])
 def test_a_number_that_is_none_means_all(door, ada, seats):
     door(code=ada.code, seats=seats)
