@@ -14,7 +14,8 @@ from saleor.graphql.core.schema import CoreMutations, CoreQueries
 from saleor.graphql.query_cost_map import COST_MAP
 
 from saleor_loyalty.graphql.schema import COSTS, EXTENSIONS, MUTATIONS, QUERIES
-from saleor_loyalty.plugin.tasks import BEAT_SCHEDULE
+from saleor_loyalty.plugin import tasks  # noqa: F401 -- the worker knows them by it
+from saleor_loyalty.plugin.schedule import BEAT_SCHEDULE
 from saleor_loyalty.plugin.wake import wake_events, wake_tiers
 from saleor_loyalty.shop.wake import Bell, EventsBell
 
