@@ -19,6 +19,7 @@ from saleor.warehouse.models import Stock  # noqa: E402
 
 settings.ALLOWED_HOSTS = ["*"]
 
+from dev import event_benchmarks as events  # noqa: E402
 from dev import journey  # noqa: E402
 from dev import ledger_benchmarks as ledger  # noqa: E402
 from dev import mail_benchmarks as mails  # noqa: E402
@@ -152,6 +153,7 @@ BENCHMARKS = (
     ("applying points / checkoutAddPromoCode", points_at_checkout, "1.30", "lower"),
     ("settling 100 new orders / reading their facts", settling_a_batch, "5.00", "lower"),
     ("mails rendered / bare MJML compiled (rate)", mails.rendering_mails, "0.08", "higher"),
+    ("inviting members by a wave / writing the rows", events.inviting, "3.00", "lower"),
     ("awards one by one / plain INSERTs (rate)", ledger.single_award, "0.40", "higher"),
     ("awards by 100 / plain INSERTs (rate)", ledger.batch_of_awards, "0.90", "higher"),
     ("hold + capture / two plain INSERTs (rate)", ledger.hold_and_capture, "0.25", "higher"),
