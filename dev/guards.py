@@ -333,7 +333,7 @@ GUARDS = [
         "event: who cancels too late has paid",
         ("events/test_answers.py::test_who_cancels_too_late",),
         "saleor_loyalty/flows/answer_invitations.py",
-        "keeps_price = now > times_of(event).cancel_until",
+        "keeps_price = now > refundable_until(event, invitation)",
         "keeps_price = False",
     ),
     Guard(

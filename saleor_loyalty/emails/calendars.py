@@ -30,6 +30,7 @@ class PartStat(StrEnum):
 
     NEEDS_ACTION = "NEEDS-ACTION"
     ACCEPTED = "ACCEPTED"
+    DECLINED = "DECLINED"
     TENTATIVE = "TENTATIVE"
 
 
@@ -46,7 +47,7 @@ class CalendarEntry:
     """What a reader's calendar is told of an event.
 
     `uid` stays, and `sequence` and `stamped_at` rise, as long as there is the event: that is how calendars
-    know the newest of it. Instants are aware; `time_zone` (IANA name) is the place's. `url` is the event's page.
+    know the newest of it. Instants are aware; `time_zone` (IANA name) is the place's. `url` is the reader's ticket.
     """
 
     uid: str

@@ -122,7 +122,7 @@ def _entry_of(*, sender: MailSender, letter: Letter, language: str) -> CalendarE
     with translation.override(spoken(language)):
         title, story, place = (named(event.get(name, "")) for name in ("title", "story", "place"))
     return CalendarEntry(
-        uid=f"{event['uid']}@{sender.domain}",
+        uid=event["uid"],
         sequence=event["sequence"],
         method=Method(calendar["method"]),
         stamped_at=letter.message.created_at,
@@ -133,7 +133,7 @@ def _entry_of(*, sender: MailSender, letter: Letter, language: str) -> CalendarE
         story=story,
         place=place,
         place_url=event.get("place_url", ""),
-        url=verdict.links.get("event", ""),
+        url=verdict.links.get("ticket", ""),
         organizer=Party(address=sender.from_address, name=sender.shop.name or sender.from_name),
         attendee=Party(
             address=verdict.recipient,

@@ -24,6 +24,7 @@ MAX_LANGUAGES = 20
 MAX_HAND_PICKED = 20_000
 MAX_SHORT_LENGTH = 250
 MAX_REASON_LENGTH = 1000
+LAST_YEAR = 2200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +130,8 @@ def _check_times(values: EventValues) -> None:
         raise EventInvalid(field="starts_at", problem="is needed")
     if values.ends_at is None or values.ends_at <= values.starts_at:
         raise EventInvalid(field="ends_at", problem="must come after the start")
+    if values.ends_at.year > LAST_YEAR:
+        raise EventInvalid(field="ends_at", problem=f"must lie before the end of {LAST_YEAR}")
     opens, closes = values.registration_opens_at, values.registration_closes_at
     if closes is not None and closes > values.ends_at:
         raise EventInvalid(field="registration_closes_at", problem="must not come after the end")

@@ -32,7 +32,7 @@ class Event(models.Model):
     Cancelling until `cancel_hours` before the start gives points back; an offer from the waiting list is good for
     `offer_hours`. `reminder_hours` before the start members are reminded. `audience` is an `Audience` as plain data, `languages` are
     codes of those spoken. `uid` names it in calendars for ever; `version` rises with every change of
-    what guests were told, and `history` keeps what was told before, by version. `door_number`: links to the door with an earlier one are no good any more.
+    what guests were told, and `history` keeps what was told before, by version; `moved_at` is the last time. `door_number`: links to the door with an earlier one are no good any more.
     """
 
     program = models.ForeignKey(Program, related_name="events", on_delete=models.PROTECT)
@@ -65,6 +65,7 @@ class Event(models.Model):
     age_note = models.CharField(max_length=250, blank=True, default="")
     languages = models.JSONField(default=list)
     cancel_reason = models.TextField(blank=True, default="")
+    moved_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
 

@@ -90,8 +90,11 @@ def move_line(event: Event, *, now: datetime) -> list[InvitationStep]:
     """End the offers whose time is over, and offer free seats to those whose turn it is.
 
     Who is offered seats has until the offer ends, and no longer than until the event starts or registration
-    closes. The caller holds the event's lock. Returns the steps; a repeat does nothing.
+    closes. The caller holds the event's lock. Returns the steps; a repeat does nothing. While the programme
+    is off nothing moves.
     """
+    if not event.program.is_active:
+        return []
     parties = locked_invitations(event)
     steps = []
     for one in parties:

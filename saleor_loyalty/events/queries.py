@@ -28,6 +28,17 @@ def times_of(event: Event) -> EventTimes:
     )
 
 
+def refundable_until(event: Event, invitation: Invitation) -> datetime:
+    """Return the instant until which cancelling gives a member's points back.
+
+    Who answered before staff moved the event may give their seats back until it starts.
+    """
+    answered_at = invitation.answered_at
+    if event.moved_at is not None and answered_at is not None and answered_at <= event.moved_at:
+        return event.starts_at
+    return times_of(event).cancel_until
+
+
 def waiting_of(row: Invitation) -> Waiting:
     """Return a party as the waiting list orders it."""
     return Waiting(

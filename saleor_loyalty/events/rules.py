@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, Self
 from zoneinfo import ZoneInfo
 
@@ -121,6 +122,11 @@ class Audience:
     member_ids: tuple[int, ...] = ()
     is_handpicked: bool = False
 
+    @cached_property
+    def picked(self) -> frozenset[int]:
+        """Return the members who were picked by hand, to look them up."""
+        return frozenset(self.member_ids)
+
     def as_json(self) -> dict[str, Any]:
         """Return the audience as plain data."""
         return {
@@ -158,7 +164,7 @@ class Guest:
 
 def belongs(guest: Guest, audience: Audience) -> bool:
     """Tell whether a member belongs to an audience."""
-    if guest.member_id in audience.member_ids:
+    if guest.member_id in audience.picked:
         return True
     if audience.is_handpicked:
         return False

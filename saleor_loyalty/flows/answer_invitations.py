@@ -18,7 +18,7 @@ from saleor_loyalty.events.operations import (
     seats_of,
     unseat,
 )
-from saleor_loyalty.events.queries import times_of
+from saleor_loyalty.events.queries import refundable_until, times_of
 from saleor_loyalty.events.rules import (
     Answer,
     Closed,
@@ -79,14 +79,14 @@ def accept(
     """
     member = locked_member(member_id)
     event = locked_event(event_id)
+    steps = move_line(event, now=now)
+    invitation = _invitation(event, member, places=places, now=now)
     names = check_party(
         guests=party.guests,
-        guests_allowed=event.guests_allowed,
+        guests_allowed=max(event.guests_allowed, seats_of(invitation) - 1),
         dietary=party.dietary,
         access=party.access,
     )
-    steps = move_line(event, now=now)
-    invitation = _invitation(event, member, places=places, now=now)
     tier = tiers_in_force([member]).get(member.pk)
     wanted, had = 1 + len(names), seats_of(invitation)
     why = _closed(event, invitation, now=now, early=early_of(tier))
@@ -147,7 +147,7 @@ def decline(
     if was in LEFT:
         return invitation
     answer = Answer.CANCELLED if was in GIVES_UP else Answer.DECLINED
-    keeps_price = now > times_of(event).cancel_until
+    keeps_price = now > refundable_until(event, invitation)
     step, points = vacate(
         event, invitation, answer, keeps_price=keeps_price, now=now, actor=actor, note=note
     )
@@ -179,7 +179,7 @@ def remove_guest(*, invitation_id: int, actor: str, note: str, now: datetime) ->
     step, points = vacate(
         event, invitation, Answer.REMOVED, keeps_price=False, now=now, actor=actor, note=note
     )
-    if was in GIVES_UP:
+    if was in GIVES_UP or was is Answer.OFFERED:
         tell_of_removal(step, event, now=now, points=points)
     tell_of_steps(move_line(event, now=now), event, now=now)
     return invitation

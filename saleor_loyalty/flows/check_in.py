@@ -25,6 +25,7 @@ from saleor_loyalty.events.rules import (
 )
 from saleor_loyalty.flows.answer_invitations import existing_invitation, locked_member
 from saleor_loyalty.flows.evaluate_tiers import evaluate_tiers
+from saleor_loyalty.flows.event_mails import tell_who_came
 from saleor_loyalty.flows.event_prices import capture_price, hold_price
 from saleor_loyalty.flows.member_mails import tell_of_tiers
 from saleor_loyalty.flows.order_lots import expiring
@@ -182,6 +183,8 @@ def _let_in(
     invitation.save()
     if event.award_points:
         _award(event, invitation, actor=actor, now=now)
+    if invitation.wound_up_at is not None:  # the others were thanked before
+        tell_who_came(event, [invitation], now=now)
 
 
 def _let_in_the_rest(invitation: Invitation) -> bool:

@@ -1,14 +1,17 @@
 """Mails about events that say what is true no more, and those that can be brought up to date."""
 
+import math
 from collections.abc import Sequence
 from datetime import datetime
 
+from django.db.models import Max
+
 from saleor_loyalty.emails.models import EmailMessage
 from saleor_loyalty.emails.rules import EmailKind
-from saleor_loyalty.events.models import Event, Invitation
+from saleor_loyalty.events.models import Event, Invitation, InvitationStep
 from saleor_loyalty.events.queries import times_of
 from saleor_loyalty.events.rules import OPEN, Answer, EventState
-from saleor_loyalty.flows.event_mails import event_facts, invitation_facts, texts_of
+from saleor_loyalty.flows.event_mails import event_facts, facts_for, texts_of
 
 # The answer that a mail is true for.
 TRUE_FOR = {
@@ -34,13 +37,20 @@ def invitations_of(messages: Sequence[EmailMessage]) -> dict[int, Invitation]:
 
 
 def overtaken_by_events(messages: Sequence[EmailMessage], *, now: datetime) -> set[int]:
-    """Return the ids of mails about events that must not leave: answers changed, or the event did."""
+    """Return the ids of mails about events that must not leave: answers changed, or the event did.
+
+    At most two queries.
+    """
     invitations = invitations_of(messages)
     about = [one for one in messages if "invitation" in one.facts]
+    steps = InvitationStep.objects.filter(invitation__in=[one.pk for one in invitations.values()])
+    newest = dict(steps.order_by().values_list("invitation").annotate(Max("pk"))) if about else {}
     return {
         one.pk
         for one in about
-        if one.pk not in invitations or _is_over(one, invitations[one.pk], now=now)
+        if one.pk not in invitations
+        or one.facts.get("step", math.inf) < newest.get(invitations[one.pk].pk, 0)
+        or _is_over(one, invitations[one.pk], now=now)
     }
 
 
@@ -67,28 +77,24 @@ def _is_over(message: EmailMessage, invitation: Invitation, *, now: datetime) ->
 
 
 def refresh_event_mails(messages: Sequence[EmailMessage]) -> list[EmailMessage]:
-    """Bring mails about events up to date that changed since; return those that say something else now.
+    """Bring mails about events up to date; return those that say something else now.
 
     At most two queries; nothing is written.
     """
     wanted = [one for one in messages if one.kind in {kind.value for kind in REFRESHED}]
     invitations = invitations_of(wanted)
-    stale = [
-        one
-        for one in wanted
-        if one.pk in invitations
-        and one.facts["event"]["version"] != invitations[one.pk].event.version
-    ]
-    events: dict[int, Event] = {
-        invitations[one.pk].event_id: invitations[one.pk].event for one in stale
-    }
+    events: dict[int, Event] = {one.event_id: one.event for one in invitations.values()}
     texts = texts_of(list(events.values())) if events else {}
-    for one in stale:
-        invitation = invitations[one.pk]
+    changed = []
+    for one in wanted:
+        invitation = invitations.get(one.pk)
+        if invitation is None:
+            continue
         event = events[invitation.event_id]
-        fresh = event_facts(event, texts.get(event.pk, ()))
+        told = event_facts(event, texts.get(event.pk, ()))
         sequence = one.facts["event"].get("sequence")
-        if sequence is not None:
-            fresh["event"]["sequence"] = sequence
-        one.facts = {**one.facts, **fresh, **invitation_facts(invitation, event)}
-    return stale
+        facts = {**one.facts, **facts_for(invitation, event, told, sequence=sequence)}
+        if facts != one.facts:
+            one.facts = facts
+            changed.append(one)
+    return changed

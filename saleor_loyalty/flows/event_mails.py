@@ -7,8 +7,9 @@ from typing import Any
 
 from saleor_loyalty.emails.rules import EmailKind, EmailRequest
 from saleor_loyalty.events.models import Event, EventTranslation, Invitation, InvitationStep
-from saleor_loyalty.events.queries import places_in_line, times_of
-from saleor_loyalty.events.rules import Answer
+from saleor_loyalty.events.operations import LAPSED
+from saleor_loyalty.events.queries import places_in_line, refundable_until, times_of
+from saleor_loyalty.events.rules import Answer, PlaceKind
 from saleor_loyalty.flows.mail_desk import Desk, open_desk
 
 THANKS_USEFUL_FOR = timedelta(days=14)
@@ -19,13 +20,16 @@ CALENDARS: Mapping[EmailKind, Mapping[str, str]] = {
     EmailKind.EVENT_LEFT: {"method": "CANCEL", "partstat": "DECLINED"},
     EmailKind.EVENT_CANCELLED: {"method": "CANCEL", "partstat": "ACCEPTED"},
 }
+PARTSTAT = {Answer.ACCEPTED.value: "ACCEPTED", Answer.INVITED.value: "NEEDS-ACTION"}
+TENTATIVE = "TENTATIVE"
 UNTIL_THE_END = frozenset({EmailKind.EVENT_CANCELLED, EmailKind.EVENT_LEFT})
-# What follows an answer; declining is answered on the page.
+# What follows an answer; who declines is told where that takes something out of their calendar.
 AFTER = {
     Answer.ACCEPTED: EmailKind.EVENT_CONFIRMED,
     Answer.WAITING: EmailKind.EVENT_WAITING,
     Answer.OFFERED: EmailKind.EVENT_OFFERED,
     Answer.CANCELLED: EmailKind.EVENT_LEFT,
+    Answer.DECLINED: EmailKind.EVENT_LEFT,
 }
 
 
@@ -72,7 +76,6 @@ def event_facts(event: Event, rows: Sequence[EventTranslation]) -> dict[str, Any
         "event_start": when(event, event.starts_at),
         "event_award": event.award_points,
         "answer_until": when(event, times.answer_until),
-        "cancel_until": when(event, times.cancel_until) if event.price_points else "",
     }
 
 
@@ -81,9 +84,24 @@ def when(event: Event, moment: datetime | None) -> Any:
     return {"at": moment.isoformat(), "zone": event.time_zone} if moment else ""
 
 
-def invitation_facts(invitation: Invitation, event: Event) -> dict[str, Any]:
-    """Return what mails tell of an invitation."""
+def facts_for(
+    invitation: Invitation, event: Event, told: Mapping[str, Any], *, sequence: int | None = None
+) -> dict[str, Any]:
+    """Return what a mail tells of an invitation and its event (`told`: see `event_facts`).
+
+    Where an online event is, those who come are told alone. `sequence` is that of a calendar entry.
+    """
+    entry = dict(told["event"])
+    if event.place_kind == PlaceKind.ONLINE.value and invitation.answer != Answer.ACCEPTED.value:
+        entry["place_url"] = ""
+    if sequence is not None:
+        entry["sequence"] = sequence
+    refundable = refundable_until(event, invitation)
     return {
+        **told,
+        "event": entry,
+        "cancel_until": when(event, refundable) if event.price_points else "",
+        "answer": invitation.answer,
         "invitation": invitation.pk,
         "seats": invitation.seats,
         "guests": invitation.guests,
@@ -127,12 +145,14 @@ class EventMails:
         if member is None or not self.desk.is_on(kind, member):
             return None
         calendar = calendar or CALENDARS.get(kind)
-        told = {**self.facts, **invitation_facts(invitation, self.event), **(facts or {})}
         if calendar:
             invitation.calendar_sequence += 1
             self._in_calendars.append(invitation)
-            told["calendar"] = dict(calendar)
-            told["event"] = {**told["event"], "sequence": invitation.calendar_sequence}
+        told = {
+            **facts_for(invitation, self.event, self.facts, sequence=invitation.calendar_sequence),
+            **({"calendar": dict(calendar)} if calendar else {}),
+            **(facts or {}),
+        }
         return self.desk.request(
             kind,
             member,
@@ -152,7 +172,7 @@ def tell_of_steps(
     steps: Sequence[InvitationStep], event: Event, *, now: datetime, **facts: Any
 ) -> int:
     """Queue what members get after steps of their invitations; return how many mails."""
-    told = [(step.invitation, step.pk) for step in steps if Answer(step.answer) in AFTER]
+    told = [(step.invitation, step.pk) for step in steps if _is_told(step)]
     if not told:
         return 0
     mails = EventMails(event, [one for one, _ in told], now=now)
@@ -163,17 +183,37 @@ def tell_of_steps(
                 AFTER[Answer(one.answer)],
                 one,
                 cause=step,
-                facts={**facts, "waiting_place": places.get(one.pk, "")},
+                facts={**facts, "step": step, "waiting_place": places.get(one.pk, "")},
             )
             for one, step in told
         ]
     )
 
 
+def _is_told(step: InvitationStep) -> bool:
+    """Tell whether a step is followed by a mail."""
+    answer = Answer(step.answer)
+    is_unknown = step.invitation.calendar_sequence == 0 and step.note != LAPSED
+    return answer in AFTER and not (answer is Answer.DECLINED and is_unknown)
+
+
 def tell_of_removal(step: InvitationStep, event: Event, *, now: datetime, points: int) -> int:
     """Queue the mail to who was taken off an event by staff; return how many mails."""
     mails = EventMails(event, [step.invitation], now=now)
-    facts = {"points_given_back": points}
+    facts = {"points_given_back": points, "step": step.pk}
     return mails.queue(
         [mails.write(EmailKind.EVENT_LEFT, step.invitation, cause=step.pk, facts=facts)]
+    )
+
+
+def tell_who_came(event: Event, invitations: Sequence[Invitation], *, now: datetime) -> int:
+    """Queue the thanks to who came, once each; return how many mails."""
+    if not invitations:
+        return 0
+    mails = EventMails(event, invitations, now=now)
+    return mails.queue(
+        [
+            mails.write(EmailKind.EVENT_THANKS, one, facts={"event_award": one.awarded_points})
+            for one in invitations
+        ]
     )

@@ -67,7 +67,8 @@ def events_for(
         rows = rows.filter(pk__in=event_ids)
     removed = Invitation.objects.using(using).filter(member=member, answer=Answer.REMOVED.value)
     barred = set(removed.values_list("event", flat=True)) - set(invitations)
-    events = [one for one in rows.order_by("starts_at", "pk") if one.pk not in barred]
+    rows = rows.select_related("program").order_by("starts_at", "pk")
+    events = [one for one in rows if one.pk not in barred]
     welcome = _welcome(
         [one for one in events if one.pk not in invitations and one.ends_at > now],
         member,
@@ -112,6 +113,8 @@ def _view(
 ) -> EventView:
     times = times_of(event)
     closed = times.closed(now, early=early)
+    if not event.program.is_active:
+        closed = closed or Closed.NOT_PUBLISHED
     opens_at = times.registration_opens_at
     if closed is Closed.NOT_YET and invitation and invitation.source != Source.ASKED.value:
         closed = None

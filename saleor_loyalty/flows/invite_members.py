@@ -1,5 +1,6 @@
 """Waves of invitations: who is meant, how many they are, and each member invited once."""
 
+import logging
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ from saleor_loyalty.flows.event_mails import EventMails
 from saleor_loyalty.mailings.queries import choices_of
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.tiers.models import Tier
+
+logger = logging.getLogger(__name__)
 
 BATCH = 500
 SHOWN = 20
@@ -76,7 +79,8 @@ def preview_wave(
 def run_due_waves(*, now: datetime, places: OrderPlaces = no_places) -> int:
     """Invite whom the waves are for whose time has come; return how many members.
 
-    Each member is invited to an event once; a run that broke off is taken up where it was.
+    Each member is invited to an event once; what is wrong with one wave holds up no other, and a run that broke off
+    is taken up where it was.
     """
     due = EventWave.objects.filter(
         sent_at=None,
@@ -85,7 +89,13 @@ def run_due_waves(*, now: datetime, places: OrderPlaces = no_places) -> int:
         event__starts_at__gt=now,
         event__program__is_active=True,
     )
-    return sum(_run_wave(wave, now=now, places=places) for wave in due.order_by("opens_at", "pk"))
+    invited = 0
+    for wave in due.order_by("opens_at", "pk"):
+        try:
+            invited += _run_wave(wave, now=now, places=places)
+        except Exception:
+            logger.exception("Wave %s could not be run", wave.pk)
+    return invited
 
 
 def _run_wave(wave: EventWave, *, now: datetime, places: OrderPlaces) -> int:
@@ -135,7 +145,7 @@ def invite_by_hand(
         invitation.answer, invitation.source = Answer.INVITED.value, Source.STAFF.value
         invitation.invited_at, invitation.told_version = now, event.version
         invitation.save()
-    _tell(event, again, actor=actor, now=now)
+    _tell(event, again, actor=actor, now=now, is_again=True)
     return again + _invite(event, members, source=Source.STAFF, now=now, actor=actor)
 
 
@@ -148,7 +158,12 @@ def _invite(
     wave: EventWave | None = None,
     actor: str = "",
 ) -> list[Invitation]:
-    """Invite those who have no invitation yet, and queue their mails; the caller holds the event's lock."""
+    """Invite those who have no invitation yet, and queue their mails; the caller holds the event's lock.
+
+    Who was merged meanwhile is left out.
+    """
+    ids = [member.pk for member in members]
+    alive = set(Member.objects.filter(ALIVE, pk__in=ids).values_list("pk", flat=True))
     had = set(
         Invitation.objects.filter(event=event, member__in=members).values_list("member", flat=True)
     )
@@ -165,14 +180,21 @@ def _invite(
                 told_version=event.version,
             )
             for member in members
-            if member.pk not in had
+            if member.pk in alive - had
         ]
     )
     _tell(event, invitations, actor=actor, now=now)
     return invitations
 
 
-def _tell(event: Event, invitations: Sequence[Invitation], *, actor: str, now: datetime) -> None:
+def _tell(
+    event: Event,
+    invitations: Sequence[Invitation],
+    *,
+    actor: str,
+    now: datetime,
+    is_again: bool = False,
+) -> None:
     steps = InvitationStep.objects.bulk_create(
         [
             InvitationStep(
@@ -183,7 +205,17 @@ def _tell(event: Event, invitations: Sequence[Invitation], *, actor: str, now: d
     )
     if steps:
         mails = EventMails(event, invitations, now=now)
-        mails.queue([mails.write(EmailKind.EVENT_INVITATION, one) for one in invitations])
+        mails.queue(
+            [
+                mails.write(
+                    EmailKind.EVENT_INVITATION,
+                    step.invitation,
+                    cause=step.pk if is_again else "",
+                    facts={"step": step.pk},
+                )
+                for step in steps
+            ]
+        )
 
 
 def _candidates(

@@ -18,6 +18,7 @@ from saleor_loyalty.emails.rules import (
     Why,
     purpose_of,
 )
+from saleor_loyalty.events.rules import Answer
 from saleor_loyalty.flows.event_freshness import refresh_event_mails
 from saleor_loyalty.flows.mail_freshness import overtaken, refresh_notices
 from saleor_loyalty.mailings.queries import choices_of, mailings_of, marketing_sent_to
@@ -113,7 +114,8 @@ class LinkMaker:
         if kind in ASKING:
             links["accept"] = links["event"]
             links["decline"] = self.event(pk, LinkPurpose.DECLINE)
-        if kind in WITH_TICKET:
+        is_coming = message.facts.get("answer") == Answer.ACCEPTED.value
+        if kind in WITH_TICKET or (kind is EmailKind.EVENT_CHANGED and is_coming):
             links["decline"] = self.event(pk, LinkPurpose.DECLINE)
             links["ticket"] = self.event(pk, LinkPurpose.TICKET)
             links["ticket_picture"] = self.ticket_picture(pk)

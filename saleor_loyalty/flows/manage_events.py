@@ -14,11 +14,13 @@ from saleor_loyalty.events.checks import (
     check_event,
     check_texts,
 )
-from saleor_loyalty.events.models import Event, EventTranslation, EventWave
+from saleor_loyalty.events.models import Event, EventTranslation, EventWave, Invitation
 from saleor_loyalty.events.operations import EventStateInvalid, locked_event, move_line
+from saleor_loyalty.events.queries import times_of
 from saleor_loyalty.events.rules import (
     MAX_NO_SHOWS,
     MAX_WAVES,
+    Answer,
     Audience,
     EventInvalid,
     EventState,
@@ -108,18 +110,19 @@ def update_event(
     is_published = event.state == EventState.PUBLISHED.value
     is_moved = any(getattr(wanted, name) != getattr(before, name) for name in TOLD)
     if is_published and is_moved:
-        if wanted.starts_at is not None and wanted.starts_at <= now:
+        if wanted.starts_at != before.starts_at and (wanted.starts_at or now) <= now:
             raise EventInvalid(field="starts_at", problem="must lie in the future")
         event.history[str(event.version)] = {
             "starts_at": event.starts_at.isoformat(),
             "time_zone": event.time_zone,
             "place": event.place,
         }
-        event.version += 1
+        event.version, event.moved_at = event.version + 1, now
     _write(event, wanted, now=now)
     _set_translations(event, translations)
     _set_waves(event, waves)
     if is_published:
+        _shorten_offers(event)
         tell_of_steps(move_line(event, now=now), event, now=now)
     return event
 
@@ -201,6 +204,13 @@ def change_door(*, event_id: int, now: datetime) -> Event:
     event.updated_at = now
     event.save(update_fields=["door_number", "updated_at"])
     return event
+
+
+def _shorten_offers(event: Event) -> None:
+    """Let no offer last longer than answers are taken."""
+    until = times_of(event).answer_until
+    offers = Invitation.objects.filter(event=event, answer=Answer.OFFERED.value)
+    offers.filter(offered_until__gt=until).update(offered_until=until)
 
 
 def values_of(event: Event) -> EventValues:

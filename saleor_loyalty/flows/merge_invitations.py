@@ -7,7 +7,7 @@ from saleor_loyalty.events.models import Event, Invitation
 from saleor_loyalty.events.operations import locked_event, move_line, unseat
 from saleor_loyalty.events.rules import Answer, EventState
 from saleor_loyalty.flows.event_mails import tell_of_steps
-from saleor_loyalty.flows.event_prices import hold_price, return_price
+from saleor_loyalty.flows.event_prices import capture_price, hold_price, return_price
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.points.rules import InsufficientPoints
 
@@ -23,13 +23,15 @@ BETTER_FIRST = (
 )
 
 
-def release_prices(member: Member, *, now: datetime) -> dict[int, int]:
+def release_prices(member: Member, into: Member, *, now: datetime) -> dict[int, int]:
     """Give back what a member's seats hold, so that all points can move; return it by invitation id.
 
-    The caller holds the member's lock, and takes over the invitations in the same transaction.
+    It locks all events of both, in the order of their ids. The caller holds the members' locks, and takes over the
+    invitations in the same transaction.
     """
+    concerned = Invitation.objects.filter(member__in=[member, into])
+    events = {pk: locked_event(pk) for pk in sorted(set(concerned.values_list("event", flat=True)))}
     held = Invitation.objects.filter(member=member, price_points__gt=0, is_captured=False)
-    events = {pk: locked_event(pk) for pk in sorted(held.values_list("event", flat=True))}
     prices = {}
     for invitation in held.select_for_update(of=("self",)).order_by("pk"):
         prices[invitation.pk] = return_price(invitation, events[invitation.event_id], now=now)
@@ -44,9 +46,8 @@ def take_over_invitations(
 
     Of two to one event the better answer stays, and the other's seats are free. The caller has moved the points.
     """
-    for event_id in sorted(
-        Invitation.objects.filter(member=member).values_list("event", flat=True)
-    ):
+    events = Invitation.objects.filter(member=member).values_list("event", flat=True)
+    for event_id in sorted(set(events)):
         event = locked_event(event_id)
         rows = Invitation.objects.select_for_update(of=("self",)).filter(
             event=event, member__in=[member, into]
@@ -57,7 +58,8 @@ def take_over_invitations(
         if kept.member_id == member.pk:
             kept.member = into
             _hold_again(event, kept, price_points=prices.get(kept.pk, 0), now=now)
-            kept.save()
+        kept.calendar_sequence = max(one.calendar_sequence for one in (kept, *others))
+        kept.save()
         tell_of_steps(move_line(event, now=now), event, now=now)
 
 
@@ -67,8 +69,11 @@ def _worth(invitation: Invitation) -> tuple[bool, int, int]:
 
 
 def _drop(event: Event, invitation: Invitation, *, now: datetime) -> None:
+    """Free the seats of the lesser invitation; what it holds comes back, or is spent if that is over."""
     unseat(event, invitation)
-    if event.state == EventState.PUBLISHED.value and invitation.checked_in_at is None:
+    if event.state == EventState.DONE.value:
+        capture_price(invitation, event, now=now)
+    elif not invitation.is_captured:
         return_price(invitation, event, now=now)
     invitation.delete()
 

@@ -10,6 +10,7 @@ from saleor_loyalty.adjustments.models import Adjustment
 from saleor_loyalty.earning.models import EarningGrant
 from saleor_loyalty.emails.models import EmailMessage
 from saleor_loyalty.errors import LoyaltyError
+from saleor_loyalty.events.models import Invitation
 from saleor_loyalty.flows.adjust_points import MemberNotFound
 from saleor_loyalty.flows.evaluate_tiers import evaluate_tiers
 from saleor_loyalty.flows.grant_benefits import identity_of
@@ -59,7 +60,7 @@ def merge_members(*, member_id: int, into_id: int, actor: str, now: datetime) ->
     member, into = found[member_id], found[into_id]
     if member.merged_into_id == into.pk:
         return into
-    prices = release_prices(member, now=now)
+    prices = release_prices(member, into, now=now)
     _check(member, into)
     member.merged_into = into
     member.merged_at = now
@@ -287,4 +288,17 @@ def move_late_points(*, now: datetime) -> int:
         if member.merged_into is not None:
             moved += move_points(member, member.merged_into, actor="", now=now)
             _take_over_orders(member, member.merged_into)
+    _move_late_invitations(now=now)
     return moved
+
+
+def _move_late_invitations(*, now: datetime) -> None:
+    """Move the invitations that reached members while they were merged."""
+    late = Invitation.objects.filter(member__merged_into__isnull=False).values_list("member")
+    for member in Member.objects.filter(pk__in=late).select_related("merged_into").order_by("pk"):
+        into = member.merged_into
+        if into is not None:
+            with transaction.atomic():
+                lock_members(member_ids={member.pk, into.pk})
+                prices = release_prices(member, into, now=now)
+                take_over_invitations(member, into, prices=prices, now=now)

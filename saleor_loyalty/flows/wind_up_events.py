@@ -1,18 +1,33 @@
 """The end of events: seats and points are cleared up when one is over, or was called off."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import batched
 
 from django.db import transaction
 
+from saleor_loyalty.emails.models import EmailMessage
 from saleor_loyalty.emails.rules import EmailKind
 from saleor_loyalty.events.models import Event, Invitation
-from saleor_loyalty.events.operations import locked_event, move_line, note_answer, unseat
-from saleor_loyalty.events.rules import DOORS_CLOSE_AFTER, OPEN, Answer, EventState
+from saleor_loyalty.events.operations import (
+    LAPSED,
+    locked_event,
+    move_line,
+    note_answer,
+    unseat,
+)
+from saleor_loyalty.events.rules import (
+    DOORS_CLOSE_AFTER,
+    OPEN,
+    Answer,
+    EventState,
+    PlaceKind,
+)
 from saleor_loyalty.flows.answer_invitations import vacate
+from saleor_loyalty.flows.calendar_mails import tell_all
 from saleor_loyalty.flows.evaluate_tiers import lock_owners
-from saleor_loyalty.flows.event_mails import EventMails, tell_of_steps
+from saleor_loyalty.flows.event_mails import EventMails, tell_of_steps, tell_who_came
 from saleor_loyalty.flows.event_prices import capture_price, return_price
 from saleor_loyalty.flows.tell_of_changes import informed_of
 
@@ -31,45 +46,43 @@ def end_events(*, now: datetime) -> int:
 def move_lines(*, now: datetime) -> int:
     """End offers whose time is over, and offer the seats to the next; return how many steps."""
     lapsed = Invitation.objects.filter(answer=Answer.OFFERED.value, offered_until__lte=now)
-    moved = 0
-    for event_id in list(lapsed.order_by("event").values_list("event", flat=True).distinct()):
-        with transaction.atomic():
-            event = locked_event(event_id)
-            steps = move_line(event, now=now)
-            tell_of_steps(steps, event, now=now)
-            moved += len(steps)
-    return moved
+    ids = sorted(set(lapsed.values_list("event", flat=True)))
+    return sum(tell_all([pk], partial(_move_line, now=now), what="offer") for pk in ids)
+
+
+def _move_line(ids: Sequence[int], *, now: datetime) -> int:
+    event = locked_event(*ids)
+    steps = move_line(event, now=now)
+    tell_of_steps(steps, event, now=now)
+    return len(steps)
 
 
 def wind_up_events(*, now: datetime) -> int:
     """Do for each invitation what the end of its event asks for; return how many.
 
     Of an event that was called off all points come back, and guests hear of it. After one that took place prices are
-    spent, who came is thanked, and who did not is noted. Each batch commits by itself, and a
-    run that broke off is taken up where it was.
+    spent, who came is thanked, and who did not is noted. Each batch commits by itself; what is wrong with one
+    holds up no other, and a run that broke off is taken up where it was.
     """
-    ends: dict[str, Callable[[Event, Sequence[Invitation], datetime], None]] = {
-        EventState.CANCELLED.value: _call_off,
-        EventState.DONE.value: _close,
-    }
-    left = Invitation.objects.filter(wound_up_at=None, event__state__in=list(ends))
-    pairs = list(left.order_by("event", "pk").values_list("event", "pk", "member"))
+    left = Invitation.objects.filter(wound_up_at=None, event__state__in=list(ENDS))
     done = 0
-    for some in batched(pairs, BATCH):
-        for event_id in dict.fromkeys(event_id for event_id, _, _ in some):
-            mine = [row for row in some if row[0] == event_id]
-            with transaction.atomic():
-                lock_owners(member_ids={member_id for _, _, member_id in mine})
-                event = locked_event(event_id)
-                rows = Invitation.objects.select_for_update(of=("self",)).filter(
-                    pk__in=[pk for _, pk, _ in mine],
-                    wound_up_at=None,
-                    member__in=[member_id for _, _, member_id in mine],
-                )
-                invitations = list(rows.order_by("pk"))
-                ends[event.state](event, invitations, now)
-                done += len(invitations)
+    for event_id in sorted(set(left.values_list("event", flat=True))):
+        ids = list(left.filter(event=event_id).order_by("pk").values_list("pk", flat=True))
+        for some in batched(ids, BATCH):
+            done += tell_all(some, partial(_wind_up, event_id, now=now), what="end of an event")
     return done
+
+
+def _wind_up(event_id: int, ids: Sequence[int], *, now: datetime) -> int:
+    members = Invitation.objects.filter(pk__in=ids).values_list("member", flat=True)
+    locked = lock_owners(member_ids=set(members))
+    event = locked_event(event_id)
+    rows = Invitation.objects.select_for_update(of=("self",)).filter(
+        pk__in=ids, wound_up_at=None, member__in=[one.pk for one in locked.values()]
+    )
+    invitations = list(rows.order_by("pk"))
+    ENDS[event.state](event, invitations, now)
+    return len(invitations)
 
 
 def _call_off(event: Event, invitations: Sequence[Invitation], now: datetime) -> None:
@@ -92,34 +105,47 @@ def _call_off(event: Event, invitations: Sequence[Invitation], now: datetime) ->
 
 
 def _close(event: Event, invitations: Sequence[Invitation], now: datetime) -> None:
+    """Spend prices, and note who did not come; of an event online nobody knows that."""
     came = [one for one in invitations if one.checked_in_at is not None]
     for one in invitations:
         one.wound_up_at = now
-        answer = Answer(one.answer)
-        if answer is Answer.ACCEPTED:
+        if one.answer == Answer.ACCEPTED.value:
             capture_price(one, event, now=now)
-            one.is_no_show = one.checked_in_at is None
-            one.save()
-        elif answer in OPEN:
+            is_known = event.place_kind != PlaceKind.ONLINE.value
+            one.is_no_show = is_known and one.checked_in_at is None
+        if one.answer == Answer.OFFERED.value:
             unseat(event, one)
             one.offered_until = one.waiting_since = None
-            note_answer(one, Answer.DECLINED, now=now, note="The event is over.")
+            note_answer(one, Answer.DECLINED, now=now, note=LAPSED)
         else:
             one.save()
-    mails = EventMails(event, came, now=now)
-    mails.queue([mails.write(EmailKind.EVENT_THANKS, one, facts=_given(one)) for one in came])
+    tell_who_came(event, came, now=now)
 
 
-def _given(invitation: Invitation) -> dict[str, int]:
-    return {"event_award": invitation.awarded_points}
+ENDS: Mapping[str, Callable[[Event, Sequence[Invitation], datetime], None]] = {
+    EventState.CANCELLED.value: _call_off,
+    EventState.DONE.value: _close,
+}
 
 
 def forget_notes(*, now: datetime) -> int:
     """Forget what guests said of themselves a month after their event; return how many.
 
-    Names of those they brought, what they eat and what help they need are nobody's business then.
+    Names of those they brought, what they eat and what help they need are nobody's business then, in mails
+    neither.
     """
     old = Invitation.objects.filter(event__ends_at__lt=now - NOTES_KEPT_FOR).exclude(
         guests=[], dietary="", access=""
     )
-    return old.update(guests=[], dietary="", access="")
+    forgotten = 0
+    for some in batched(list(old.order_by("pk").values_list("pk", "member")), BATCH):
+        ids = [pk for pk, _ in some]
+        with transaction.atomic():
+            mails = EmailMessage.objects.filter(member_id__in=[member for _, member in some])
+            named = [one for one in mails if one.facts.get("invitation") in ids]
+            for one in named:
+                one.facts = {**one.facts, "guests": []}
+            EmailMessage.objects.bulk_update(named, ["facts"])
+            Invitation.objects.filter(pk__in=ids).update(guests=[], dietary="", access="")
+        forgotten += len(ids)
+    return forgotten

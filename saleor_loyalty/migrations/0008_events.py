@@ -145,6 +145,7 @@ class Migration(migrations.Migration):
                 ("age_note", models.CharField(blank=True, default="", max_length=250)),
                 ("languages", models.JSONField(default=list)),
                 ("cancel_reason", models.TextField(blank=True, default="")),
+                ("moved_at", models.DateTimeField(null=True)),
                 ("created_at", models.DateTimeField()),
                 ("updated_at", models.DateTimeField()),
                 (

@@ -124,7 +124,7 @@ def test_after_the_event_prices_are_spent_who_came_is_thanked_and_who_did_not_is
 
     event.refresh_from_db()
     assert event.state == "done"
-    assert answers(event) == ["accepted", "accepted", "declined"]
+    assert answers(event) == ["accepted", "accepted", "waiting"]
     assert [invitation_of(one, event).is_no_show for one in (ada, away, late)] == [
         False,
         True,

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from saleor_loyalty.emails.models import EmailMessage
 from saleor_loyalty.events.checks import EventTexts, EventValues, check_event
 from saleor_loyalty.events.models import Event
 from saleor_loyalty.events.operations import EventStateInvalid
@@ -89,6 +90,7 @@ def test_an_event_is_a_draft_with_its_texts_and_waves_until_it_is_published(prog
         ({"time_zone": "Mars/Base"}, "time_zone"),
         ({"starts_at": None}, "starts_at"),
         ({"ends_at": NOW}, "ends_at"),
+        ({"ends_at": NOW.replace(year=2201)}, "ends_at"),
         ({"starts_at": (NOW + DAY).replace(tzinfo=None)}, "starts_at"),
         ({"registration_closes_at": NOW + 30 * DAY}, "registration_closes_at"),
         ({"registration_opens_at": NOW + 15 * DAY}, "registration_opens_at"),
@@ -206,6 +208,7 @@ def test_an_event_that_is_moved_twice_is_told_with_a_rising_sequence(program, ad
     )
     assert tell_of_changes(now=NOW) == 1
     assert tell_of_changes(now=NOW) == 0
+    EmailMessage.objects.filter(kind="event_changed").update(status="sent")
     update_event(event_id=event.pk, values={"place": "Harbour 2"}, now=NOW)
     update_event(event_id=event.pk, values={"place": "Harbour 3"}, now=NOW)
     assert tell_of_changes(now=NOW) == 1
