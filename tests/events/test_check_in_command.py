@@ -50,6 +50,9 @@ def test_it_lets_in_once_and_says_so(event, ada):
         f"Already in: member {ada.member_id}, 2 of 3 seats, since 2026-06-29 12:00 UTC.\n"
     )
 
+    out, _, code = run(event.pk, ada.code, "--rest", now=event.ends_at)
+    assert (out, code) == (f"Welcome: member {ada.member_id}, 3 of 3 seats.\n", 0)
+
 
 def test_it_says_why_somebody_stays_out(event, ada):
     other = make_event(event.program)

@@ -34,6 +34,9 @@ class Command(BaseCommand):
             "--later", action="store_true", help="note that they came, up to two weeks after"
         )
         parser.add_argument(
+            "--rest", action="store_true", help="the others of a party that came in part come too"
+        )
+        parser.add_argument(
             "--list", action="store_true", help="write the guests, without names of accounts"
         )
 
@@ -67,6 +70,7 @@ class Command(BaseCommand):
             seats=seats,
             event_id=event.pk,
             is_later=options["later"],
+            is_rest=options["rest"],
         )
         self.stdout.write(_sentence(said, event))
         if said.door is not Door.WELCOME:
