@@ -84,9 +84,7 @@ def _closes_at(event: Event) -> datetime:
 
 
 def _show_code(visit: Visit, *, front: Shopfront, language: str) -> Page:
-    """Show staff whose code it is, with a button that lets them in, or why they cannot come in; others read what the
-    code is for.
-    """
+    """Show staff whose code it is and whether they can come in; others read what the code is for."""
     doors = _doors_of(visit)
     if not doors:
         return render_page("door_code.html", front=front, language=language)
