@@ -93,7 +93,7 @@ def common(guest: Guest, *, front: Shopfront, now: datetime) -> dict[str, Any]:
     }
 
 
-def _answer_links(invitation: Invitation, *, front: Shopfront) -> dict[str, str]:
+def _answer_links(invitation: Invitation, *, front: Shopfront) -> dict[str, Any]:
     return {
         "accept_url": front.links.event(invitation.pk, LinkPurpose.ACCEPT),
         "decline_url": front.links.event(invitation.pk, LinkPurpose.DECLINE),
