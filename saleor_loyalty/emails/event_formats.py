@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -108,6 +109,14 @@ def _language(code: str, locale: Locale) -> str:
         return Locale.parse(code, sep="-").get_display_name(locale) or code
     except (UnknownLocaleError, ValueError):
         return code
+
+
+@register.filter
+def first_words(text: str, number: int) -> str:
+    """Return a text's first words, in lines as they were; with dots where there are more."""
+    words = list(islice(re.finditer(r"\S+", text), number + 1))
+    is_cut = len(words) > number
+    return f"{text[: words[number - 1].end()]} \N{HORIZONTAL ELLIPSIS}" if is_cut else text.strip()
 
 
 @register.filter

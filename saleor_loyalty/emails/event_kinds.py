@@ -75,7 +75,7 @@ EVENT_KINDS: Mapping[EmailKind, KindSpec] = {
             (
                 _("Right now, every seat at {event_title} is taken."),
                 _("As soon as there is room for you, we will write to you."),
-                _("While you wait, you spend no points."),
+                _("[You spend {event_price} only once you have your seats.]"),
             ),
         ),
         reason=MEMBER,

@@ -78,7 +78,7 @@ _FACTS: Mapping[str, Any] = {
 }
 _ASKED = {
     "links": {
-        **_FACTS["links"],
+        "event": f"{_PAGES}accept",
         "accept": f"{_PAGES}accept",
         "decline": f"{_PAGES}decline",
     }

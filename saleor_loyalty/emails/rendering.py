@@ -23,7 +23,7 @@ from saleor_loyalty.emails.languages import (
 )
 from saleor_loyalty.emails.palette import palette_of
 from saleor_loyalty.emails.rules import EmailKind
-from saleor_loyalty.emails.specs import WITH_BUTTONS, KindSpec, Sentences
+from saleor_loyalty.emails.specs import WITH_BUTTONS, Block, KindSpec, Sentences
 from saleor_loyalty.emails.texts import fill, parse
 from saleor_loyalty.errors import LoyaltyError
 
@@ -163,7 +163,8 @@ def render(
                 "language": language,
                 "subject": subject,
                 "links": links,
-                "button_url": own.parts.get("button_url") or _target(KINDS[kind], links, shop),
+                "button_url": own.parts.get("button_url")
+                or _target(KINDS[kind], links, shop, blocks),
                 "is_button_quiet": any(block in WITH_BUTTONS for block in blocks),
                 "preferences_url": preferences_url,
                 "unsubscribe_url": unsubscribe_url,
@@ -258,8 +259,12 @@ class _Writer:
         return mark_safe(filled) if is_html else filled  # noqa: S308 -- all of it is escaped
 
 
-def _target(spec: KindSpec, links: Mapping[str, str], shop: ShopIdentity) -> str:
-    """Return where the button of a kind leads; nowhere when it has a link, and that is not there."""
+def _target(
+    spec: KindSpec, links: Mapping[str, str], shop: ShopIdentity, blocks: Collection[str]
+) -> str:
+    """Return where the button of a kind leads; nowhere when its link is not there, or is that of a block's button."""
+    if Block.ANSWERS in blocks and spec.link and links.get(spec.link) == links.get("accept"):
+        return ""
     return links.get(spec.link, "") if spec.link else shop.url
 
 

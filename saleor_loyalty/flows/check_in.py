@@ -94,7 +94,7 @@ def check_in(
     invitation = existing_invitation(event, member)
     if invitation is None or invitation.pk != found.pk:
         return CheckIn(door=Door.UNKNOWN)
-    door = _door_of(invitation, event, now, is_later=is_later)
+    door = door_of(invitation, event, now=now, is_later=is_later)
     if door is Door.WELCOME:
         _let_in(event, invitation, seats=seats, actor=actor, now=now)
     elif door is Door.ALREADY_IN and is_rest and _let_in_the_rest(invitation):
@@ -102,7 +102,7 @@ def check_in(
     return CheckIn(door=door, invitation=invitation)
 
 
-def _door_of(invitation: Invitation, event: Event, now: datetime, *, is_later: bool) -> Door:
+def door_of(invitation: Invitation, event: Event, *, now: datetime, is_later: bool = False) -> Door:
     """Return what the door says of who has an invitation."""
     if invitation.checked_in_at is not None:
         return Door.ALREADY_IN

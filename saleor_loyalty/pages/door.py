@@ -12,7 +12,7 @@ from saleor_loyalty.emails.links import LinkExpired, LinkInvalid, read_door
 from saleor_loyalty.events.models import Event, Invitation
 from saleor_loyalty.events.rules import Answer as Reply
 from saleor_loyalty.events.rules import EventState
-from saleor_loyalty.flows.check_in import NOTED_LATER_FOR, Door, read_code
+from saleor_loyalty.flows.check_in import NOTED_LATER_FOR, Door, door_of, read_code
 from saleor_loyalty.flows.event_guests import tiers_in_force
 from saleor_loyalty.flows.mail_approval import Person
 from saleor_loyalty.pages.door_form import Answer, act
@@ -84,14 +84,15 @@ def _closes_at(event: Event) -> datetime:
 
 
 def _show_code(visit: Visit, *, front: Shopfront, language: str) -> Page:
-    """Show staff whose code it is, with a button that lets them in; others read what the code is for."""
+    """Show staff whose code it is and whether they can come in; others read what the code is for."""
     doors = _doors_of(visit)
     if not doors:
         return render_page("door_code.html", front=front, language=language)
     rows = Invitation.objects.select_related("event__program", "member")
     invitation = rows.filter(code=read_code(visit.token), event__in=list(doors)).first()
     event, token = doors[invitation.event_id] if invitation else next(iter(doors.values()))
-    answer = Answer(invitation=invitation, door=None if invitation else Door.UNKNOWN)
+    said = door_of(invitation, event, now=visit.now) if invitation else Door.UNKNOWN
+    answer = Answer(invitation=invitation, door=None if said is Door.WELCOME else said)
     return _show(visit, token, event, answer, front=front, language=language)
 
 

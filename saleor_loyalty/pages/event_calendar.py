@@ -48,7 +48,7 @@ def _answer(visit: Visit, guest: Guest, *, front: Shopfront) -> Page:
         story=card.story.text,
         place=card.place.text,
         place_url=event.place_url,
-        url=front.links.event(invitation.pk, LinkPurpose.ACCEPT),
+        url=front.links.event(invitation.pk, LinkPurpose.TICKET),
         organizer=Party(address=sender.from_address, name=sender.shop.name or sender.from_name),
         attendee=Party(address=person.email, name=first_name_of(person.first_name)),
         partstat=PartStat.ACCEPTED,

@@ -44,6 +44,8 @@ def _answer(visit: Visit, guest: Guest, *, front: Shopfront) -> Page:
     text = (visit.form.get("text") or "").replace("\0", "").replace("\r\n", "\n").strip()
     said = Said(score=_score(visit.form.get("score")), text=text[: MAX_NOTE_LENGTH * 2])
     error = "" if said.score else "score"
+    if visit.now < invitation.event.ends_at:
+        error = "closed"
     if not error:
         try:
             give_feedback(
@@ -78,6 +80,7 @@ def _show(
             status=422 if error else 200,
             **common(guest, front=front, now=visit.now),
             came=invitation.checked_in_at is not None,
+            is_early=visit.now < invitation.event.ends_at,
             is_late=is_late,
             options=[Option(value, name, value == said.score) for value, name in _scores()],
             text=said.text,

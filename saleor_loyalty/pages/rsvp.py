@@ -13,7 +13,7 @@ from saleor_loyalty.emails.links import LinkPurpose
 from saleor_loyalty.errors import LoyaltyError
 from saleor_loyalty.events.models import Invitation
 from saleor_loyalty.events.queries import times_of
-from saleor_loyalty.events.rules import FEEDBACK_WANTED_FOR, Answer
+from saleor_loyalty.events.rules import FEEDBACK_WANTED_FOR, Answer, EventState
 from saleor_loyalty.flows.answer_invitations import accept, decline
 from saleor_loyalty.flows.event_feedback import note_opened
 from saleor_loyalty.flows.event_views import EventView, view_of
@@ -60,7 +60,10 @@ def decline_page(visit: Visit, *, front: Shopfront) -> Page:
 
 
 def common(guest: Guest, *, front: Shopfront, now: datetime) -> dict[str, Any]:
-    """Return what all pages about an event tell of it; in the language that is active."""
+    """Return what all pages about an event tell of it; in the language that is active.
+
+    Tickets are handed on to guests, so there are no links here by which one answers.
+    """
     invitation, event = guest.invitation, guest.invitation.event
     name, times = event.program.points_name, times_of(event)
     links, stance = front.links, stance_of(invitation, now=now)
@@ -70,7 +73,9 @@ def common(guest: Guest, *, front: Shopfront, now: datetime) -> dict[str, Any]:
         "stance": stance.value,
         "has_seat": has_seat,
         "can_decline": stance in OPEN,
-        "can_say_how": stance is Stance.IN and now <= event.ends_at + FEEDBACK_WANTED_FOR,
+        "can_say_how": stance is Stance.IN
+        and event.ends_at <= now <= event.ends_at + FEEDBACK_WANTED_FOR,
+        "is_on": event.state == EventState.PUBLISHED.value and now < event.ends_at,
         "seats": invitation.seats,
         "with_whom": people(invitation.guests),
         "cancel_reason": event.cancel_reason,
@@ -83,10 +88,15 @@ def common(guest: Guest, *, front: Shopfront, now: datetime) -> dict[str, Any]:
         "offered_until": moment_of(invitation.offered_until, event)
         if invitation.offered_until
         else "",
-        "accept_url": links.event(invitation.pk, LinkPurpose.ACCEPT),
-        "decline_url": links.event(invitation.pk, LinkPurpose.DECLINE),
         "ticket_url": links.event(invitation.pk, LinkPurpose.TICKET),
         "feedback_url": links.event(invitation.pk, LinkPurpose.FEEDBACK),
+    }
+
+
+def _answer_links(invitation: Invitation, *, front: Shopfront) -> dict[str, Any]:
+    return {
+        "accept_url": front.links.event(invitation.pk, LinkPurpose.ACCEPT),
+        "decline_url": front.links.event(invitation.pk, LinkPurpose.DECLINE),
     }
 
 
@@ -143,6 +153,7 @@ def _show_accept(
             status=status,
             pictures=[event.image_url],
             **told,
+            **_answer_links(invitation, front=front),
             first_name=guest.visitor.person.first_name if guest.visitor.person else "",
             is_open=allowed is not None,
             closed=view.closed.value if view.closed else "",
@@ -184,7 +195,7 @@ def _options(invitation: Invitation, *, most: int, chosen: int) -> list[Option]:
     if invitation.answer == Answer.ACCEPTED.value:
         price_points = invitation.price_points // invitation.seats
     for count in range(most + 1):
-        others = ngettext("Me and %(number)s guest", "Me and %(number)s guests", count)
+        others = ngettext("%(number)s guest", "%(number)s guests", count)
         name = others % {"number": count} if count else gettext("Just me")
         if price_points:
             price = points(price_points * (1 + count), event.program.points_name)
@@ -231,6 +242,7 @@ def _show_decline(
             status=status,
             pictures=[event.image_url],
             **told,
+            **_answer_links(guest.invitation, front=front),
             is_open=stance in OPEN,
             is_late=status == 422,  # noqa: PLR2004 -- HTTP
             can_return=stance in AGAIN and view_of(guest.invitation, now=visit.now).closed is None,

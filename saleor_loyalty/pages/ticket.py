@@ -1,5 +1,6 @@
 """A guest's ticket: the page, and the picture of its QR code for mails."""
 
+from datetime import datetime
 from io import BytesIO
 
 import segno
@@ -8,7 +9,8 @@ from django.utils.safestring import SafeString
 
 from saleor_loyalty.emails.event_formats import in_fours
 from saleor_loyalty.emails.links import LinkPurpose
-from saleor_loyalty.events.models import Invitation
+from saleor_loyalty.events.models import Event, Invitation
+from saleor_loyalty.events.rules import DOORS_OPEN_BEFORE, PlaceKind
 from saleor_loyalty.pages.event_words import moment_of
 from saleor_loyalty.pages.layout import Page, Shopfront, Visit, make_file, render_page
 from saleor_loyalty.pages.rsvp import common
@@ -56,12 +58,19 @@ def show_ticket(visit: Visit, guest: Guest, *, front: Shopfront) -> Page:
             language=guest.visitor.language,
             **told,
             is_over=visit.now >= event.ends_at,
+            is_soon=_is_soon(event, now=visit.now),
             calendar_url=front.links.calendar(invitation.pk) if front.find_sender else "",
             code=in_fours(invitation.code),
             qr=_svg(invitation, front=front) if told["has_seat"] else "",
             name=guest.visitor.person.full_name if guest.visitor.person else "",
             came_at=moment_of(came_at, event) if came_at else "",
         )
+
+
+def _is_soon(event: Event, *, now: datetime) -> bool:
+    """Tell whether an event that is online can be opened, or soon."""
+    is_linked = event.place_kind == PlaceKind.ONLINE.value and bool(event.place_url)
+    return is_linked and event.starts_at - DOORS_OPEN_BEFORE <= now < event.ends_at
 
 
 def _qr(invitation: Invitation, *, front: Shopfront) -> segno.QRCode:

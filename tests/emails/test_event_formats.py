@@ -141,6 +141,19 @@ def test_a_code_stands_in_groups_of_four():
 
 
 @pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("one two\n\nthree", "one two\n\nthree"),
+        (" one\ntwo  three\nfour", "one\ntwo  three\nfour"),
+        ("one\ntwo\n\nthree four\nfive", "one\ntwo\n\nthree four …"),
+        ("", ""),
+    ],
+)
+def test_first_words_stay_in_their_lines(text, written):
+    assert event_formats.first_words(text, 4) == written
+
+
+@pytest.mark.parametrize(
     ("address", "third"),
     [
         ("https://shop.example/f/t~1", "https://shop.example/f/t~1?score=3"),

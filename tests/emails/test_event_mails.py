@@ -28,10 +28,10 @@ def links(rendered):
 @pytest.mark.parametrize(
     ("kind", "names"),
     [
-        (INVITATION, ["accept", "decline", "event"]),
+        (INVITATION, ["accept", "decline"]),
         (CONFIRMED, ["ticket", "event"]),
         (EmailKind.EVENT_WAITING, ["event"]),
-        (EmailKind.EVENT_OFFERED, ["accept", "decline", "event"]),
+        (EmailKind.EVENT_OFFERED, ["accept", "decline"]),
         (EmailKind.EVENT_LEFT, ["event"]),
         (EmailKind.EVENT_REMINDER, ["ticket", "event"]),
         (EmailKind.EVENT_CHANGED, ["event"]),
@@ -43,6 +43,12 @@ def test_a_mail_leads_to_what_one_can_do(kind, names):
     expected = [SAMPLES[kind]["links"][name] for name in names]
     assert links(rendered) == expected
     assert all(address in rendered.text for address in expected)
+
+
+def test_without_its_choice_an_invitation_leads_to_the_event_by_its_button():
+    own = OwnTexts(blocks=("event",))
+
+    assert links(mail(INVITATION, own=own)) == [SAMPLES[INVITATION]["links"]["event"]]
 
 
 @pytest.mark.parametrize("known", [{}, {"accept": "", "event": "", "ticket": ""}, ""])
@@ -109,7 +115,7 @@ def test_a_sparse_sample_has_a_card_of_what_every_event_has():
     page = str(Page(sparse_mail(INVITATION).html))
 
     assert "Winter tasting When Thursday, December 3, 2026 6:00" in page
-    assert not {"Where", "Price", "Languages", "Age"} & set(page.split())
+    assert not {"Where", "Price", "Languages", "note"} & set(page.split())
 
 
 def test_an_online_event_is_online():
@@ -120,6 +126,8 @@ def test_an_online_event_is_online():
     assert "- Where: https://video.example/room\n" in mail(CONFIRMED, event=room).text
     assert '<a href="https://video.example/room">Online</a>' in mail(CONFIRMED, event=room).html
     assert "door" not in mail(CONFIRMED, event=room).text
+    assert 'class="qr"' not in mail(CONFIRMED, event=room).html
+    assert "ABCD 1234 EFGH 5678" in mail(CONFIRMED, event=room).text
 
 
 def test_a_ticket_can_be_shown_and_read_out():
@@ -131,8 +139,31 @@ def test_a_ticket_can_be_shown_and_read_out():
     assert qr["src"].startswith("data:image/png;base64,")
     for words in ("2 seats", "ABCD 1234 EFGH 5678", "You bring Grace Hopper."):
         assert words in str(Page(rendered.html))
-    for words in ("2 seats", "ABCD 1234 EFGH 5678", "You bring Grace Hopper."):
+    for words in ("2 seats · 200 points", "ABCD 1234 EFGH 5678", "You bring Grace Hopper."):
         assert words in rendered.text
+
+
+@pytest.mark.parametrize("kind", [CONFIRMED, EmailKind.EVENT_REMINDER, EmailKind.EVENT_WAITING])
+def test_of_what_is_free_no_mail_tells_a_price(kind):
+    free = {**EVENT, "price_points": 0, "award_points": 0}
+
+    rendered = mail(kind, event=free, event_price=0, event_award=0, cancel_until="")
+
+    assert "points" not in rendered.text
+
+
+def test_who_waits_is_told_what_they_will_spend():
+    assert "You spend 200 points only once you" in mail(EmailKind.EVENT_WAITING).text
+
+
+def test_a_story_keeps_its_paragraphs():
+    story = {"": "Five coffees.\n\nBring a coat.\nAnd a cup. " + "word " * 60}
+
+    rendered = mail(INVITATION, event={**EVENT, "story": story})
+
+    assert "Five coffees.\n\nBring a coat.\nAnd a cup. word" in rendered.text
+    assert "word …" in rendered.text
+    assert "Five coffees.<br><br>Bring a coat.<br>And a cup." in rendered.html.replace(" /", "")
 
 
 def test_without_a_code_there_is_no_picture_of_it():

@@ -20,6 +20,7 @@ from tests.pages.conftest import Form, tables, words_of
 from tests.pages.guests import go, invite
 
 DAY = timedelta(days=1)
+OF_WHAT_IS_TO_COME = ("A seat costs", "For coming", "Those who come get the link")
 
 
 def give(member, points):
@@ -73,7 +74,7 @@ def test_it_tells_all_of_the_event(accepting, event, program, member):
     assert "Please note From 18 years." in words
     assert "<p>Five coffees.</p>\n\n<p>Bring a coat.</p>" in page.html
     assert "https://maps.example/7" in links_of(page)
-    assert "Me and 2 guests – 300 Stars" in words
+    assert "Just me – 100 Stars 1 guest – 200 Stars 2 guests – 300 Stars" in words
 
 
 def test_times_are_those_of_the_events_zone_also_over_night(accepting, event):
@@ -114,7 +115,9 @@ def test_a_post_takes_the_seats_and_shows_them(rsvp, accepting, invitation, even
 
     assert page.status == 200
     assert "You are coming: 3 seats are yours. With you: Mia Berg" in words_of(page)
-    assert "300 points are held for it. If you cancel by Sunday, June 28" in words_of(page)
+    words = words_of(page)
+    assert "Held for it: 300 points. Cancel by Sunday, June 28, 2026 at 2:00 PM to get" in words
+    assert "Answer by" not in words
     assert 'role="status"' in page.html
     invitation.refresh_from_db()
     assert (invitation.answer, invitation.seats, invitation.guests) == (
@@ -202,7 +205,7 @@ def test_too_few_points_are_told_and_what_was_typed_stays(rsvp, accepting, event
     page = rsvp(guests="2", guest=["Mia", "Noah"], dietary="No nuts", access="Ramp")
 
     assert page.status == 422
-    assert "You do not have enough points for that: 250 points are there" in words_of(page)
+    assert "You do not have enough points for that: you have 250 points to" in words_of(page)
     assert '<a href="#guests">Who comes</a>' in page.html
     sent = Form(page.html).sent()
     assert sent["guests"] == "2"
@@ -269,10 +272,11 @@ def test_an_offer_says_until_when_it_is_kept_and_then_that_it_is_over(
 
     words = words_of(accepting())
     assert "It is your turn: 1 seat is kept for you." in words
-    assert "Please take it by Tuesday, June 16, 2026 at 2:00 PM" in words
-    assert "Take the seats</button>" in accepting().html
+    assert "Please answer by Tuesday, June 16, 2026 at 2:00 PM; then the next" in words
+    assert "Answer by" not in words
+    assert "Yes, I am coming</button>" in accepting().html
     words = words_of(accepting(now=NOW + 2 * DAY))
-    assert "Your time to take the free seats is over." in words
+    assert "Your time to take the free seats is over. The seats were kept for you until" in words
     assert "You can ask for seats again." in words
     assert "You are coming: 1 seat is yours." in words_of(rsvp(now=NOW + 2 * DAY))
 
@@ -355,24 +359,36 @@ def test_once_it_has_begun_nobody_answers(accepting, rsvp, event, hours, words, 
     assert ("Show your ticket" in words_of(page)) is has_ticket
 
 
+def test_what_is_over_offers_nothing(accepting, event):
+    change(event, price_points=100, award_points=50, place_kind="online")
+    assert all(words in words_of(accepting()) for words in OF_WHAT_IS_TO_COME)
+
+    words = words_of(accepting(now=event.ends_at))
+
+    assert "This event is over." in words
+    assert not any(one in words for one in OF_WHAT_IS_TO_COME)
+
+
 def test_who_came_is_greeted_and_asked(accepting, event, invitation):
     Invitation.objects.update(answer="accepted", checked_in_at=NOW, awarded_points=50)
 
     words = words_of(accepting(now=event.ends_at + DAY))
 
     assert "Good that you came. You got 50 points for it. Tell us how it was" in words
-    assert "Tell us" not in words_of(accepting(now=event.ends_at + 61 * DAY))
+    for now in (event.ends_at - timedelta(minutes=1), event.ends_at + 61 * DAY):
+        assert "Tell us" not in words_of(accepting(now=now))
 
 
 def test_an_event_that_was_called_off_says_why(accepting, event, invitation):
-    change(event, price_points=100)
+    change(event, price_points=100, award_points=50, place_kind="online")
     form = Form(accepting().html).sent()
     cancel_event(event_id=event.pk, reason="Our roaster\nfell ill.", now=NOW)
 
     page = accepting()
 
     assert "This event was called off. Our roaster fell ill." in words_of(page)
-    assert "Points that seats cost come back to you." in words_of(page)
+    assert "Points that were paid for seats are given back." in words_of(page)
+    assert not any(words in words_of(page) for words in OF_WHAT_IS_TO_COME)
     assert accepting(form=form).status == 422
     invitation.refresh_from_db()
     assert invitation.answer == "invited"
@@ -430,7 +446,7 @@ def test_who_has_seats_sees_and_keeps_their_price(rsvp, accepting, event, member
     event.refresh_from_db()
     change(event, price_points=400)
 
-    assert "Me and 1 guest – 200 points" in words_of(accepting())
+    assert "1 guest – 200 points" in words_of(accepting())
     rsvp(guests="1")
     assert purse(member).available == 300
 

@@ -71,11 +71,11 @@ def test_a_repeat_is_harmless(declining):
 
 @pytest.mark.usefixtures("invitation")
 def test_cancelling_in_time_gives_points_back(declining, paid, member, event):
-    assert "2 seats go to somebody else then. 200 points come back to you." in words_of(declining())
+    assert "2 seats go to somebody else then. You get back 200 points." in words_of(declining())
 
     page = declining(form=POST)
 
-    assert "200 points are yours again." in words_of(page)
+    assert "You got back 200 points." in words_of(page)
     assert purse(member).available == 500
     assert seats_taken(event) == 0
 
@@ -84,12 +84,12 @@ def test_cancelling_in_time_gives_points_back(declining, paid, member, event):
 def test_cancelling_late_says_that_points_are_spent(declining, paid, member, event):
     late = event.starts_at - timedelta(hours=23)
     words = words_of(declining(now=late))
-    assert "200 points do not come back. That was possible until Sunday, June 28" in words
+    assert "You do not get back 200 points. That was possible until Sunday, June 28" in words
 
     page = declining(form=POST, now=late)
 
-    assert "200 points are spent: they came back until Sunday, June 28" in words_of(page)
-    assert "yours again" not in words_of(page)
+    assert "Spent: 200 points. You could get all of it back until Sunday, June 28" in words_of(page)
+    assert "You got back" not in words_of(page)
     assert (purse(member).available, purse(member).held) == (300, 0)
 
 
@@ -111,7 +111,7 @@ def test_an_offer_goes_to_the_next(declining, waiting):
 
     assert "The seats that are kept for you go to the next in line then." in words_of(declining())
     lapsed = declining(now=NOW + timedelta(hours=2))
-    assert "They were kept until Monday, June 15, 2026 at 3:00 PM" in words_of(lapsed)
+    assert "The seats were kept for you until Monday, June 15, 2026 at 3:00 PM" in words_of(lapsed)
 
 
 @pytest.mark.usefixtures("invitation")

@@ -216,12 +216,22 @@ def test_a_name_finds_guests_with_a_button_each(door, ada, program, people, even
 
     page = door(code="la")
 
-    assert "2 found Ada Lovelace 3 seats Let in Alan 1 seat Let in" in words_of(page)
+    assert "2 found Ada Lovelace 3 seats 3 2 1 Let in Alan 1 seat Let in" in words_of(page)
     assert ('<input type="hidden" name="code" value="' + alan.code) in page.html
     assert "Bob" not in page.html
     assert tables() == before
     door(code=alan.code)
     assert "Alan 1 seat, already in" in words_of(door(code="alan"))
+
+
+def test_a_party_that_was_found_may_come_in_part(door, ada):
+    choice = '<select name="seats" aria-label="How many come in"><option value="">3</option>'
+    assert f'value="{ada.code}">{choice}' in door(code="ada").html
+
+    page = door(code=ada.code, seats="2")
+
+    assert "Welcome Ada Lovelace 2 seats of 3" in words_of(page)
+    assert choice not in door(code="ada").html
 
 
 @pytest.mark.parametrize("name", ["berg", "Lovelace", "ada@example.com", "love ada"])
@@ -241,8 +251,10 @@ def test_a_name_of_sixteen_letters_is_a_name(door, member, event, people, user):
 
 def test_nobody_and_nothing_are_told_apart(door):
     assert "Nobody with a seat is called “Zoe <b>”." in words_of(door(code="Zoe <b>"))
-    assert "Please type a code, a name or an address." in words_of(door(code=" "))
-    assert "Please type a code, a name or an address." in words_of(door(do="walk_in", email=""))
+    assert "Please type a code, a name or an e-mail address." in words_of(door(code=" "))
+    assert "Please type a code, a name or an e-mail address." in words_of(
+        door(do="walk_in", email="")
+    )
 
 
 def test_a_member_without_a_seat_gets_one_and_pays(door, front, program, people, event):
@@ -357,7 +369,7 @@ def test_staff_who_open_a_code_see_whose_it_is_and_one_button(front, door, event
     for method in ("GET", "HEAD", "POST"):
         page = at_the_door(front, event, token=ada.code, cookies=cookies, method=method)
 
-        assert "Ada Lovelace 3 seats With Mia Berg" in words_of(page)
+        assert "Tasting Ada Lovelace 3 seats With Mia Berg" in words_of(page)
         assert page.html.count("<button") == 1
         assert tables() == before
     form = Form(page.html)
@@ -368,6 +380,33 @@ def test_staff_who_open_a_code_see_whose_it_is_and_one_button(front, door, event
     page = at_the_door(front, event, token=token, form=form.sent(seats="1"))
 
     assert "Welcome Ada Lovelace 1 seat of 3" in words_of(page)
+
+
+@pytest.mark.parametrize(
+    ("values", "hours", "words"),
+    [
+        ({"checked_in_at": NOW, "checked_in_seats": 2}, 0, "Already in Ada Lovelace Since Monday"),
+        ({}, -4 * 24, "Not today Ada Lovelace It is on Monday, June 29, 2026 at 2:00 PM."),
+        ({}, 15, "Not today Ada Lovelace"),
+        ({"answer": "waiting"}, 0, "No seat Ada Lovelace On the waiting list"),
+        ({"answer": "cancelled"}, 0, "No seat Ada Lovelace Has cancelled"),
+    ],
+)
+def test_staff_who_open_a_code_that_lets_nobody_in_see_why_at_once(
+    front, event, ada, values, hours, words
+):
+    Invitation.objects.update(**values)
+    cookies = {f"loyalty_door_{event.pk}": sign_door(event.pk, 0)}
+    now = event.starts_at + timedelta(hours=hours)
+    before = tables()
+
+    page = at_the_door(front, event, token=ada.code, cookies=cookies, now=now)
+
+    assert words in words_of(page)
+    assert 'role="alert"' in page.html
+    assert "Let in</button>" not in page.html
+    assert "Tasting" in words_of(page)
+    assert tables() == before
 
 
 @pytest.mark.parametrize("spoil", [lambda token: token[:-1], lambda token: "", lambda token: "~"])

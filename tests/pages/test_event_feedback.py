@@ -64,6 +64,8 @@ def test_a_post_says_how_it_was_and_a_second_one_replaces_it(feedback, invitatio
     assert "Thank you, that helps us. You can still change it below." in words_of(page)
     assert said(invitation) == (4, "Warm\nand kind")
     assert chosen(page) == ["4"]
+    assert 'href="https://aurora.example/"' in page.html
+    assert 'href="https://aurora.example/"' not in feedback().html
 
     page = feedback("score=2&text=", query="score=5")
 
@@ -92,6 +94,20 @@ def test_what_cannot_be_is_refused_and_stays(feedback, body, words):
     assert words in words_of(page)
     assert Form(page.html).sent()["text"] == (QueryDict(body).get("text") or "")
     assert tables() == before
+
+
+@pytest.mark.usefixtures("came")
+@pytest.mark.parametrize("body", [None, "score=4"])
+def test_before_the_end_nobody_is_asked(feedback, event, body):
+    before = tables()
+
+    page = feedback(body, days=-0.001)
+
+    assert page.status == (200 if body is None else 422)
+    assert "Tasting Please come back after the event. Visit Aurora Coffee" in words_of(page)
+    assert "<form" not in page.html
+    assert tables() == before
+    assert "<form" in feedback(days=0).html
 
 
 @pytest.mark.parametrize("body", [None, "score=4"])
