@@ -27,7 +27,7 @@ def give_feedback(*, invitation_id: int, score: int, text: str = "", now: dateti
 
     Raises:
         EventNotFound: there is no such invitation.
-        EventClosed: they did not come, or it is long ago.
+        EventClosed: they did not come, it is not over yet, or long ago.
         AnswerInvalid: the score or the words cannot be.
 
     """
@@ -37,6 +37,8 @@ def give_feedback(*, invitation_id: int, score: int, text: str = "", now: dateti
         raise EventNotFound(field="event")
     if invitation.checked_in_at is None:
         raise EventClosed(field="event", why=Closed.NOT_THERE)
+    if now < invitation.event.ends_at:
+        raise EventClosed(field="event", why=Closed.NOT_YET)
     if now > invitation.event.ends_at + FEEDBACK_WANTED_FOR:
         raise EventClosed(field="event", why=Closed.OVER)
     if not 1 <= score <= MAX_FEEDBACK_SCORE:

@@ -37,7 +37,7 @@ def _answer(visit: Visit, guest: Guest, *, front: Shopfront) -> Page:
     with translation.override(guest.visitor.language):
         card = card_of(event, languages=guest.visitor.languages)
     entry = CalendarEntry(
-        uid=f"{event.uid}@{sender.domain}",
+        uid=str(event.uid),
         sequence=invitation.calendar_sequence,
         method=Method.REQUEST,
         stamped_at=invitation.answered_at or invitation.invited_at,

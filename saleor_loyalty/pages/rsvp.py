@@ -12,7 +12,7 @@ from saleor_loyalty.emails.formats import points
 from saleor_loyalty.emails.links import LinkPurpose
 from saleor_loyalty.errors import LoyaltyError
 from saleor_loyalty.events.models import Invitation
-from saleor_loyalty.events.queries import times_of
+from saleor_loyalty.events.queries import refundable_until, times_of
 from saleor_loyalty.events.rules import FEEDBACK_WANTED_FOR, Answer, EventState
 from saleor_loyalty.flows.answer_invitations import accept, decline
 from saleor_loyalty.flows.event_feedback import note_opened
@@ -65,8 +65,9 @@ def common(guest: Guest, *, front: Shopfront, now: datetime) -> dict[str, Any]:
     Tickets are handed on to guests, so there are no links here by which one answers.
     """
     invitation, event = guest.invitation, guest.invitation.event
-    name, times = event.program.points_name, times_of(event)
+    name = event.program.points_name
     links, stance = front.links, stance_of(invitation, now=now)
+    refundable = refundable_until(event, invitation)
     has_seat = has_seats(invitation, stance)
     return {
         "card": card_of(event, languages=guest.visitor.languages),
@@ -83,8 +84,8 @@ def common(guest: Guest, *, front: Shopfront, now: datetime) -> dict[str, Any]:
         "award": points(event.award_points, name) if event.award_points else "",
         "paid": points(invitation.price_points, name) if invitation.price_points else "",
         "came_with": points(invitation.awarded_points, name) if invitation.awarded_points else "",
-        "is_refundable": now <= times.cancel_until,
-        "cancel_until": moment_of(times.cancel_until, event),
+        "is_refundable": now <= refundable,
+        "cancel_until": moment_of(refundable, event),
         "offered_until": moment_of(invitation.offered_until, event)
         if invitation.offered_until
         else "",
@@ -108,7 +109,8 @@ def _answer_accept(visit: Visit, guest: Guest, *, front: Shopfront) -> Page:
     if not is_whole(visit.form):
         return _show_accept(visit, guest, front=front, status=400)
     event = guest.invitation.event
-    sent = read_form(visit.form, guests_allowed=event.guests_allowed)
+    most = max(event.guests_allowed, guest.invitation.seats - 1)
+    sent = read_form(visit.form, guests_allowed=most)
     if sent.party is not None:
         try:
             accept(
@@ -181,10 +183,12 @@ def _guests_allowed(view: EventView, stance: Stance) -> int | None:
     event = view.event
     if not event.program.is_active:
         return None
+    others = view.invitation.seats - 1 if view.invitation else 0
     if view.closed is None and stance in OPEN | AGAIN:
-        return event.guests_allowed
-    if stance is Stance.ACCEPTED and view.invitation is not None:
-        return min(event.guests_allowed, view.invitation.seats - 1)
+        has_seats = stance in (Stance.ACCEPTED, Stance.OFFERED)
+        return max(event.guests_allowed, others if has_seats else 0)
+    if stance is Stance.ACCEPTED:
+        return others
     return None
 
 

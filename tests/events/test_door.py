@@ -212,8 +212,8 @@ def test_who_came_says_how_it_was_and_may_change_their_mind(program, ada):
     invitation = come(ada, event)
     show(invitation, now=event.starts_at)
 
-    give_feedback(invitation_id=invitation.pk, score=3, now=NOW)
-    give_feedback(invitation_id=invitation.pk, score=5, text=" Lovely ", now=NOW)
+    give_feedback(invitation_id=invitation.pk, score=3, now=event.ends_at)
+    give_feedback(invitation_id=invitation.pk, score=5, text=" Lovely ", now=event.ends_at)
 
     found = invitation_of(ada, event)
     assert (found.feedback_score, found.feedback_text) == (5, "Lovely")
@@ -229,9 +229,10 @@ def test_feedback_of_who_did_not_come_or_that_makes_no_sense_is_not_written(prog
     show(invitation, now=event.starts_at)
     for values in ({"score": 0}, {"score": 6}, {"score": 5, "text": "x" * 1001}):
         with pytest.raises(AnswerInvalid):
-            give_feedback(invitation_id=invitation.pk, now=NOW, **values)
-    with pytest.raises(EventClosed):
-        give_feedback(invitation_id=invitation.pk, score=5, now=event.ends_at + 61 * DAY)
+            give_feedback(invitation_id=invitation.pk, now=event.ends_at, **values)
+    for moment in (event.ends_at - DAY, event.ends_at + 61 * DAY):
+        with pytest.raises(EventClosed):
+            give_feedback(invitation_id=invitation.pk, score=5, now=moment)
     with pytest.raises(EventNotFound):
         give_feedback(invitation_id=0, score=5, now=NOW)
 

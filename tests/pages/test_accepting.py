@@ -345,6 +345,18 @@ def test_who_has_seats_can_take_fewer_when_registration_is_over(accepting, rsvp,
     assert seats_taken(event) == 1
 
 
+def test_a_party_stays_as_it_is_when_fewer_guests_are_allowed_by_now(accepting, rsvp, event):
+    rsvp(guests="2", guest=["Mia", "Bo"])
+    event.refresh_from_db()
+    change(event, guests_allowed=0)
+
+    assert '<option value="2" selected' in accepting().html
+    rsvp(guests="2", guest=["Mia", "Bodil"])
+
+    assert event.invitations.get().guests == ["Mia", "Bodil"]
+    assert seats_taken(event) == 3
+
+
 @pytest.mark.parametrize(
     ("hours", "words", "has_ticket"),
     [(1, "This event has begun.", True), (3, "This event is over.", False)],

@@ -140,10 +140,13 @@ def test_an_answer_takes_the_link_for_it_alone(api_client, program, ada, purpose
 
 @pytest.mark.parametrize("purpose", [*EVERY, LinkPurpose.DOOR])
 def test_feedback_takes_the_link_for_it_alone(api_client, program, ada, purpose):
-    one = came(seat(ada, event_in(program)))
+    event = event_in(program)
+    one = came(seat(ada, event))
     before = written()
 
-    payload = sent(api_client, FEEDBACK, token=token_of(one, purpose), score=4, text="Lovely")
+    with freeze_time(event.ends_at):
+        token = token_of(one, purpose)
+        payload = sent(api_client, FEEDBACK, token=token, score=4, text="Lovely")
 
     if purpose is LinkPurpose.FEEDBACK:
         told = {"code": None, "feedbackScore": 4, "feedbackText": "Lovely"}

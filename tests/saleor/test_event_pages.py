@@ -129,7 +129,9 @@ def test_a_ticket_leads_to_a_file_for_the_calendar(browser, invitation):
 
 
 def test_feedback_may_be_chosen_by_the_address(browser, invitation):
-    Invitation.objects.update(answer="accepted", checked_in_at=timezone.now())
+    now = timezone.now()
+    Event.objects.update(starts_at=now - timedelta(hours=2), ends_at=now - timedelta(hours=1))
+    Invitation.objects.update(answer="accepted", checked_in_at=now)
 
     html = browser.get(path(invitation, LinkPurpose.FEEDBACK) + "?score=4").content.decode()
 

@@ -455,7 +455,8 @@ def test_who_came_says_how_it_was(user_api_client, program, member):
     event = event_in(program)
     one = came(seat(member, event))
 
-    payload = sent(user_api_client, FEEDBACK, id=invitation_id(one), score=4, text=" Lovely ")
+    with freeze_time(event.ends_at):
+        payload = sent(user_api_client, FEEDBACK, id=invitation_id(one), score=4, text=" Lovely ")
 
     assert payload["errors"] == []
     assert payload["invitation"]["feedbackScore"] == 4
@@ -474,27 +475,31 @@ def test_who_came_says_how_it_was(user_api_client, program, member):
 def test_feedback_that_cannot_be_is_refused_and_nothing_is_written(
     user_api_client, program, member, was_there, score, text, expected
 ):
-    one = seat(member, event_in(program))
+    event = event_in(program)
+    one = seat(member, event)
     if was_there:
         came(one)
     before = written()
 
-    payload = sent(user_api_client, FEEDBACK, id=invitation_id(one), score=score, text=text)
+    with freeze_time(event.ends_at):
+        payload = sent(user_api_client, FEEDBACK, id=invitation_id(one), score=score, text=text)
 
     error = payload["errors"][0]
     assert (error["field"], error["code"], error["closed"]) == expected
     assert written() == before
 
 
-def test_feedback_is_wanted_for_sixty_days(user_api_client, program, member):
+def test_feedback_is_wanted_from_the_end_on_for_sixty_days(user_api_client, program, member):
     event = event_in(program)
     one = came(seat(member, event))
 
+    early = sent(user_api_client, FEEDBACK, id=invitation_id(one), score=5)
     with freeze_time(event.ends_at + timedelta(days=60)):
         in_time = sent(user_api_client, FEEDBACK, id=invitation_id(one), score=5)
     with freeze_time(event.ends_at + timedelta(days=60, seconds=1)):
         late = sent(user_api_client, FEEDBACK, id=invitation_id(one), score=5)
 
+    assert [one["closed"] for one in early["errors"]] == ["NOT_YET"]
     assert [one["closed"] for one in late["errors"]] == ["OVER"]
     assert in_time["errors"] == []
 
