@@ -489,17 +489,23 @@ def test_feedback_that_cannot_be_is_refused_and_nothing_is_written(
     assert written() == before
 
 
-def test_feedback_is_wanted_from_the_end_on_for_sixty_days(user_api_client, program, member):
+def test_feedback_is_wanted_from_the_end_on(user_api_client, program, member):
+    one = came(seat(member, event_in(program)))
+
+    early = sent(user_api_client, FEEDBACK, id=invitation_id(one), score=5)
+
+    assert [error["closed"] for error in early["errors"]] == ["NOT_YET"]
+
+
+def test_feedback_is_wanted_for_sixty_days(user_api_client, program, member):
     event = event_in(program)
     one = came(seat(member, event))
 
-    early = sent(user_api_client, FEEDBACK, id=invitation_id(one), score=5)
     with freeze_time(event.ends_at + timedelta(days=60)):
         in_time = sent(user_api_client, FEEDBACK, id=invitation_id(one), score=5)
     with freeze_time(event.ends_at + timedelta(days=60, seconds=1)):
         late = sent(user_api_client, FEEDBACK, id=invitation_id(one), score=5)
 
-    assert [one["closed"] for one in early["errors"]] == ["NOT_YET"]
     assert [one["closed"] for one in late["errors"]] == ["OVER"]
     assert in_time["errors"] == []
 
