@@ -212,6 +212,8 @@ def test_invited_answered_by_link_moved_twice_and_called_off(shop, member):
     assert gone[0] == 200
     assert mine(shop, ada_token)["balance"]["availablePoints"] == 500
     assert my_invitation(shop, ben_token)["answer"] == "OFFERED"
+    method, entry_of_ada = with_calendar(shop, ada, count=5)[-1]
+    assert (method, int(entry_of_ada["SEQUENCE"])) == ("CANCEL", 5)
     journey.join_event(shop, event, token=ben_token)
     assert my_invitation(shop, ben_token)["answer"] == "ACCEPTED"
 
