@@ -4,6 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.conf import settings
 from django.utils import timezone
 from freezegun import freeze_time
 from saleor.checkout.models import Checkout
@@ -348,81 +349,81 @@ def test_a_payment_on_its_way_keeps_the_points(user_api_client, ada, product, va
     assert purse(ada) == (4_600, 400)
 
 
-def legacy_payment(channel, checkout_id, total):
-    PluginConfiguration.objects.get_or_create(
-        identifier="mirumee.payments.dummy",
-        channel=channel,
-        defaults={"active": True, "configuration": []},
-    )
-    Payment.objects.filter(checkout=checkout_of(checkout_id)).update(is_active=False)
-    checkout_of(checkout_id).payments.create(
-        gateway="mirumee.payments.dummy",
-        is_active=True,
-        total=total,
-        currency="USD",
-        token="t",
-        billing_email="ada@example.com",
-        to_confirm=False,
-    )
+if settings.HAS_LEGACY_GATEWAY:
 
+    def legacy_payment(channel, checkout_id, total):
+        PluginConfiguration.objects.get_or_create(
+            identifier="mirumee.payments.dummy",
+            channel=channel,
+            defaults={"active": True, "configuration": []},
+        )
+        Payment.objects.filter(checkout=checkout_of(checkout_id)).update(is_active=False)
+        checkout_of(checkout_id).payments.create(
+            gateway="mirumee.payments.dummy",
+            is_active=True,
+            total=total,
+            currency="USD",
+            token="t",
+            billing_email="ada@example.com",
+            to_confirm=False,
+        )
 
-def test_a_refusal_burns_no_code_in_saleors_older_payments(
-    user_api_client,
-    program,
-    ada,
-    product,
-    strict,
-    means,
-):
-    by(program, maximum_percent=50)
-    checkout_id = fill(user_api_client, product, quantity=4)
-    apply(user_api_client, checkout_id, 2_000)
-    checkout_of(checkout_id).lines.update(quantity=2)
-    expire_prices()
-    legacy_payment(strict, checkout_id, total_of(user_api_client, checkout_id))
+    def test_a_refusal_burns_no_code_in_saleors_older_payments(
+        user_api_client,
+        program,
+        ada,
+        product,
+        strict,
+        means,
+    ):
+        by(program, maximum_percent=50)
+        checkout_id = fill(user_api_client, product, quantity=4)
+        apply(user_api_client, checkout_id, 2_000)
+        checkout_of(checkout_id).lines.update(quantity=2)
+        expire_prices()
+        legacy_payment(strict, checkout_id, total_of(user_api_client, checkout_id))
 
-    refused = complete(user_api_client, checkout_id)
-    assert "do not fit" in refused["errors"][0]["message"]
-    assert not VoucherCode.objects.filter(is_active=False).exists()
+        refused = complete(user_api_client, checkout_id)
+        assert "do not fit" in refused["errors"][0]["message"]
+        assert not VoucherCode.objects.filter(is_active=False).exists()
 
-    again = apply(user_api_client, checkout_id, 1_000)
-    assert again["applied"]["points"] == 1_000
-    legacy_payment(strict, checkout_id, total_of(user_api_client, checkout_id))
-    order = order_of(complete(user_api_client, checkout_id))
-    settle(order)
-    assert order.total_gross_amount == 20
-    assert Spending.objects.get().captured_points == 1_000
+        again = apply(user_api_client, checkout_id, 1_000)
+        assert again["applied"]["points"] == 1_000
+        legacy_payment(strict, checkout_id, total_of(user_api_client, checkout_id))
+        order = order_of(complete(user_api_client, checkout_id))
+        settle(order)
+        assert order.total_gross_amount == 20
+        assert Spending.objects.get().captured_points == 1_000
 
+    def test_a_code_taken_off_while_an_older_payment_is_made_is_spent(
+        user_api_client,
+        ada,
+        product,
+        strict,
+        monkeypatch,
+    ):
+        """Saleor keeps the lower total that it worked out before the payment."""
+        from saleor.checkout import complete_checkout
 
-def test_a_code_taken_off_while_an_older_payment_is_made_is_spent(
-    user_api_client,
-    ada,
-    product,
-    strict,
-    monkeypatch,
-):
-    """Saleor keeps the lower total that it worked out before the payment."""
-    from saleor.checkout import complete_checkout
+        checkout_id = fill(user_api_client, product)
+        apply(user_api_client, checkout_id, 400)
+        legacy_payment(strict, checkout_id, total_of(user_api_client, checkout_id))
+        process = complete_checkout._process_payment
 
-    checkout_id = fill(user_api_client, product)
-    apply(user_api_client, checkout_id, 400)
-    legacy_payment(strict, checkout_id, total_of(user_api_client, checkout_id))
-    process = complete_checkout._process_payment
+        def in_another_tab(*args, **kwargs):
+            done = process(*args, **kwargs)
+            checkout = Checkout.objects.get()
+            checkout.gift_cards.clear()
+            checkout.save(update_fields=["last_change"])
+            return done
 
-    def in_another_tab(*args, **kwargs):
-        done = process(*args, **kwargs)
-        checkout = Checkout.objects.get()
-        checkout.gift_cards.clear()
-        checkout.save(update_fields=["last_change"])
-        return done
+        monkeypatch.setattr(complete_checkout, "_process_payment", in_another_tab)
+        order = order_of(complete(user_api_client, checkout_id))
+        look_after_spendings_task()
+        settle(order)
 
-    monkeypatch.setattr(complete_checkout, "_process_payment", in_another_tab)
-    order = order_of(complete(user_api_client, checkout_id))
-    look_after_spendings_task()
-    settle(order)
-
-    assert order.total_gross_amount == 16
-    assert Spending.objects.get().captured_points == 400
+        assert order.total_gross_amount == 16
+        assert Spending.objects.get().captured_points == 400
 
 
 def test_a_deleted_code_is_made_again(user_api_client, program, ada, product):
