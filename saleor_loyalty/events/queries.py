@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models import Q, QuerySet
 
@@ -13,7 +13,15 @@ from saleor_loyalty.events.models import (
     Invitation,
     InvitationStep,
 )
-from saleor_loyalty.events.rules import Answer, EventState, EventTimes, Waiting, in_line
+from saleor_loyalty.events.rules import (
+    Answer,
+    Closed,
+    EventState,
+    EventTimes,
+    Source,
+    Waiting,
+    in_line,
+)
 
 
 def times_of(event: Event) -> EventTimes:
@@ -26,6 +34,21 @@ def times_of(event: Event) -> EventTimes:
         registration_closes_at=event.registration_closes_at,
         cancel_hours=event.cancel_hours,
     )
+
+
+def closed_to(
+    event: Event, invitation: Invitation | None, *, now: datetime, early: timedelta
+) -> Closed | None:
+    """Return why a member cannot accept now, or None. `early`: how much sooner than others they may.
+
+    Who was invited need not wait for what is open to all; who is in has nothing more to answer.
+    """
+    if invitation is not None and invitation.checked_in_at is not None:
+        return Closed.STARTED
+    why = times_of(event).closed(now, early=early)
+    if why is Closed.NOT_YET and invitation and invitation.source != Source.ASKED.value:
+        why = None
+    return why if why or event.program.is_active else Closed.NOT_PUBLISHED
 
 
 def refundable_until(event: Event, invitation: Invitation) -> datetime:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import transaction
 
@@ -18,7 +18,7 @@ from saleor_loyalty.events.operations import (
     seats_of,
     unseat,
 )
-from saleor_loyalty.events.queries import refundable_until, times_of
+from saleor_loyalty.events.queries import closed_to, refundable_until
 from saleor_loyalty.events.rules import (
     Answer,
     Closed,
@@ -89,7 +89,7 @@ def accept(
     )
     tier = tiers_in_force([member]).get(member.pk)
     wanted, had = 1 + len(names), seats_of(invitation)
-    why = _closed(event, invitation, now=now, early=early_of(tier))
+    why = closed_to(event, invitation, now=now, early=early_of(tier))
     keeps_seats = invitation.answer == Answer.ACCEPTED.value and wanted <= had
     if why is not None and not (keeps_seats and why is Closed.REGISTRATION_OVER):
         raise EventClosed(field="event", why=why)
@@ -245,20 +245,6 @@ def _invitation(event: Event, member: Member, *, places: OrderPlaces, now: datet
         code=new_code(),
         invited_at=now,
     )
-
-
-def _closed(
-    event: Event, invitation: Invitation, *, now: datetime, early: timedelta
-) -> Closed | None:
-    """Return why a member cannot accept now: who was invited need not wait for what is open to all."""
-    if invitation.checked_in_at is not None:
-        return Closed.STARTED
-    if not event.program.is_active:
-        return Closed.NOT_PUBLISHED
-    why = times_of(event).closed(now, early=early)
-    if why is Closed.NOT_YET and invitation.source != Source.ASKED.value:
-        return None
-    return why
 
 
 def _price_of_a_seat(event: Event, invitation: Invitation) -> int:

@@ -8,8 +8,8 @@ from decimal import Decimal
 from django.db.models import Q
 
 from saleor_loyalty.events.models import Event, Invitation
-from saleor_loyalty.events.queries import places_in_line, times_of
-from saleor_loyalty.events.rules import Answer, Audience, Closed, EventState, Source, belongs
+from saleor_loyalty.events.queries import closed_to, places_in_line
+from saleor_loyalty.events.rules import Answer, Audience, Closed, EventState, belongs
 from saleor_loyalty.flows.event_guests import (
     OrderPlaces,
     early_of,
@@ -111,13 +111,8 @@ def _view(
     early: timedelta,
     places: dict[int, int],
 ) -> EventView:
-    times = times_of(event)
-    closed = times.closed(now, early=early)
-    if not event.program.is_active:
-        closed = closed or Closed.NOT_PUBLISHED
-    opens_at = times.registration_opens_at
-    if closed is Closed.NOT_YET and invitation and invitation.source != Source.ASKED.value:
-        closed = None
+    closed = closed_to(event, invitation, now=now, early=early)
+    opens_at = event.registration_opens_at
     return EventView(
         event=event,
         invitation=invitation,

@@ -13,7 +13,7 @@ from saleor_loyalty.emails.links import LinkPurpose
 from saleor_loyalty.errors import LoyaltyError
 from saleor_loyalty.events.models import Invitation
 from saleor_loyalty.events.queries import refundable_until, times_of
-from saleor_loyalty.events.rules import FEEDBACK_WANTED_FOR, Answer, EventState
+from saleor_loyalty.events.rules import FEEDBACK_WANTED_FOR, Answer, Closed, EventState
 from saleor_loyalty.flows.answer_invitations import accept, decline
 from saleor_loyalty.flows.event_feedback import note_opened
 from saleor_loyalty.flows.event_views import EventView, view_of
@@ -181,13 +181,11 @@ def _guests_allowed(view: EventView, stance: Stance) -> int | None:
     Who has seats can take fewer of them also when registration is over.
     """
     event = view.event
-    if not event.program.is_active:
-        return None
     others = view.invitation.seats - 1 if view.invitation else 0
     if view.closed is None and stance in OPEN | AGAIN:
         has_seats = stance in (Stance.ACCEPTED, Stance.OFFERED)
         return max(event.guests_allowed, others if has_seats else 0)
-    if stance is Stance.ACCEPTED:
+    if view.closed is Closed.REGISTRATION_OVER and stance is Stance.ACCEPTED:
         return others
     return None
 

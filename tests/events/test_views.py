@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from saleor_loyalty.events.models import Invitation
 from saleor_loyalty.events.numbers import EventNumbers, numbers_of
-from saleor_loyalty.events.rules import Audience, Closed
+from saleor_loyalty.events.rules import Audience, Closed, EventClosed
 from saleor_loyalty.flows.answer_invitations import remove_guest
 from saleor_loyalty.flows.check_in import check_in
 from saleor_loyalty.flows.event_feedback import give_feedback
@@ -26,6 +26,7 @@ from saleor_loyalty.flows.wind_up_events import end_events, wind_up_events
 from saleor_loyalty.members.models import Member
 from saleor_loyalty.orders.models import SettledOrder
 from saleor_loyalty.points.verification import find_drift
+from saleor_loyalty.programs.models import Program
 from tests.events.parties import (
     DAY,
     answers,
@@ -104,6 +105,22 @@ def test_the_view_tells_what_can_be_done_and_the_place_in_line(program, ada):
         "waiting",
     )
     assert (early.closed, early.opens_at) == (Closed.NOT_YET, NOW + 2 * DAY)
+
+
+def test_what_the_view_says_is_what_accepting_does_also_while_the_programme_is_off(program, ada):
+    invited = make_event(program, registration_opens_at=NOW + 2 * DAY)
+    Invitation.objects.create(
+        event=invited, member=ada, source="wave", answer="invited", code="x", invited_at=NOW
+    )
+    (view,) = events_for(ada, now=NOW)
+    assert view.closed is None
+    Program.objects.update(is_active=False)
+
+    (view,) = events_for(ada, now=NOW)
+    with pytest.raises(EventClosed) as refused:
+        come(ada, invited)
+
+    assert view.closed is refused.value.data["why"] is Closed.NOT_PUBLISHED
 
 
 def test_a_tier_with_early_access_may_answer_sooner(program, ada):
